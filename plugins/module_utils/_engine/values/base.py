@@ -17,7 +17,7 @@ class Value:
 
     def as_dict(self) -> dict:
         """Return the value as plain dicts and lists, fit for JSON and for Ansible results."""
-        return {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        return {field.name: plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
 
     @classmethod
     def from_dict(cls, data: dict) -> "Value":
@@ -31,13 +31,14 @@ class Value:
         return cls(**{name: _rebuild(hints[name], item) for name, item in data.items() if name in known})
 
 
-def _plain(item):
+def plain(item):
+    """Return the item with every value and tuple inside it as plain dicts and lists."""
     if isinstance(item, Value):
         return item.as_dict()
     if isinstance(item, dict):
-        return {key: _plain(inner) for key, inner in item.items()}
+        return {key: plain(inner) for key, inner in item.items()}
     if isinstance(item, (list, tuple)):
-        return [_plain(inner) for inner in item]
+        return [plain(inner) for inner in item]
     return item
 
 

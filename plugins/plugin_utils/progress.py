@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Live progress: an action plugin that shows what its module reports while the module works."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import tempfile
+import threading
+
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+# Switches the live lines off for everything that runs below, where a task cannot be edited.
+VARIABLE = "MLOPS_NOTEBOOKS_PROGRESS"
+
+
+class ProgressAction(ActionBase):
+    """Run a module of this collection and show the ``text`` of each of its events on the console at once.
+
+    Live lines need a local connection, as the module and the controller share a FIFO; elsewhere, and for
+    ``async`` tasks, the module runs without them. Subclasses set ``module_name``.
+    """
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = True
+    module_name = ""
+
+    def choose_module(self, arguments: dict) -> str:
+        """Return the name of the module to execute."""
+        return self.module_name
+
+    def run(self, tmp=None, task_vars=None):
+        """Execute the module with the task's arguments; the result is the module's."""
+        result = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        detach = bool(self._task.async_val) and not self._connection.has_native_async
+        with contextlib.ExitStack() as stack:
+            if self._connection.transport == "local" and not self._task.async_val and wanted(arguments):
+                arguments["progress_path"] = stack.enter_context(console())
+            result.update(
+                self._execute_module(
+                    module_name=self.choose_module(arguments),
+                    module_args=arguments,
+                    task_vars=task_vars,
+                    wrap_async=detach,
+                )
+            )
+        if not detach:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+        return result
+
+
+def wanted(arguments: dict) -> bool:
+    """Tell whether live lines are wanted; a value that is no boolean is left for the module to refuse."""
+    try:
+        return boolean(arguments.get("progress", True)) and boolean(os.environ.get(VARIABLE) or True)
+    except TypeError:
+        return False
+
+
+@contextlib.contextmanager
+def console():
+    """Yield the path of a FIFO; show each event written to it until the block ends, none of them lost."""
+    directory = tempfile.mkdtemp(prefix="mlops-notebooks-")
+    try:
+        path = os.path.join(directory, "progress")
+        os.mkfifo(path, 0o600)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        # Our own write end keeps the FIFO from ending before the module opens it; closing it ends the thread.
+        writer = os.open(path, os.O_WRONLY)
+        thread = threading.Thread(target=_follow, args=(reader,), daemon=True)
+        thread.start()
+        try:
+            yield path
+        finally:
+            os.close(writer)
+            # A process that the module left behind may hold the FIFO: the task's end does not wait for it.
+            thread.join(timeout=5)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _follow(reader: int) -> None:
+    display, rest = Display(), b""
+    try:
+        while True:
+            select.select([reader], [], [])
+            data = os.read(reader, 65536)
+            if not data:
+                return
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                text = text_of(line)
+                if text is not None:
+                    display.display(text)
+    finally:
+        os.close(reader)
+
+
+def text_of(line: bytes) -> str | None:
+    """Return what to show for one line of the FIFO; None where it holds no event with text.
+
+    What a notebook or an installer wrote must not drive the terminal: control characters are dropped.
+    """
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    text = event.get("text") if isinstance(event, dict) else None
+    if not isinstance(text, str):
+        return None
+    return "".join(letter for letter in text if letter == "\t" or letter == "\n" or letter.isprintable())

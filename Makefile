@@ -1,0 +1,70 @@
+# `make quickstart` sets up and validates the example notebooks; `make test` runs every gate; `make help` lists all.
+PYTHON ?= python3
+BIN := .venv/bin
+DEV := build/venvs/dev/bin
+INSTALLED := build/collections
+OURS := $(INSTALLED)/ansible_collections/mlops/notebooks
+
+GATES := lint unit docs changelog ansible-lint importer molecule integration sanity imports browser
+
+.PHONY: help quickstart setup dev build test bench clean $(GATES)
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+quickstart: setup ## set up, validate the example notebooks, print verdicts, name the report
+	@$(BIN)/ansible-playbook examples/quickstart.yml
+
+setup build: ## .venv, the tarball in build/dist, and the collections in build/collections; nothing if all stands
+	@$(PYTHON) scripts/setup.py runtime
+
+dev: ## the tools of the gates in build/venvs/dev
+	@$(PYTHON) scripts/setup.py dev
+
+test: dev ## every gate below; stops at the first that fails
+	@$(PYTHON) scripts/gates.py "$(MAKE)" $(GATES)
+
+lint: dev ## ruff, format, and the layers of the engine
+	@$(DEV)/ruff check .
+	@$(DEV)/ruff format --check .
+	@PYTHONPATH=$(INSTALLED) $(DEV)/lint-imports --no-cache --config pyproject.toml
+
+unit: dev ## unit tests against the installed collection, and their coverage of the engine
+	@rm -f build/coverage*
+	@COVERAGE_FILE=build/coverage $(DEV)/python -m pytest tests/unit \
+		--cov=$(OURS)/plugins/module_utils/_engine --cov-report=term --cov-fail-under=90 $(ARGS)
+
+docs: dev ## documentation of the modules and roles; every documented command and example, run
+	@$(DEV)/antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck $(OURS)
+	@$(DEV)/python -m pytest tests/docs $(ARGS)
+
+changelog: dev ## fragments of the changelog
+	@$(DEV)/antsibull-changelog lint
+
+ansible-lint: dev ## production profile
+	@PATH="$(CURDIR)/$(DEV):$$PATH" $(DEV)/ansible-lint
+
+importer: dev ## what Automation Hub checks at an upload
+	@$(PYTHON) scripts/importer.py
+
+molecule: dev ## a scenario for each role
+	@cd extensions && PATH="$(CURDIR)/$(DEV):$$PATH" ../$(DEV)/molecule test --all
+
+integration: dev ## the modules as a playbook calls them, on each ansible-core that runs here; ARGS=target for one
+	@$(PYTHON) scripts/matrix.py integration $(ARGS)
+
+sanity: dev ## ansible-test sanity, on each ansible-core that runs here; CORES=2.19 for one
+	@$(PYTHON) scripts/matrix.py sanity $(ARGS)
+
+imports: dev ## the unit tests import on each ansible-core that runs here
+	@$(PYTHON) scripts/matrix.py import tests/unit
+
+browser: dev ## the HTML report in headless Chromium; APT=1 installs Debian's package (as root)
+	@$(PYTHON) scripts/browser.py $(DEV)/python $(ARGS)
+
+bench: setup ## the speed and quality bars against the peers
+	@$(BIN)/python benchmarks/all.py
+
+clean: ## remove everything that was made here
+	rm -rf .venv .ansible build tests/output

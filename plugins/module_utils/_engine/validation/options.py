@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the module's options to a validation, and from its outcome to the module's result."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from ..values.base import plain
+from ..values.environment import EnvironmentResult
+from ..values.errors import EngineError
+from ..values.execution import Limits
+from ..values.resolution import Resolution
+from .pipeline import validate
+from .spec import Settings, Spec
+
+_UNITS = {"": 1, "b": 1, **{letter: 1000**power for power, letter in enumerate("kmgt", 1)}}
+_UNITS |= {f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)}
+_UNITS |= {f"{letter}i": 1024**power for power, letter in enumerate("kmgt", 1)}
+_UNITS |= {f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)}
+
+
+def perform(module, progress) -> dict:
+    """Do what the module ``notebook_validation`` is asked, and return its result.
+
+    Raises EngineError for bad options, and, with the result in its details, where ``fail_on`` matches.
+    """
+    outcome = validate(_spec(module.params), progress, dry_run=module.check_mode)
+    result = {
+        "changed": outcome.changed,
+        "verdicts": plain(outcome.verdicts),
+        "summary": outcome.summary,
+        "fail_on_matched": outcome.fail,
+    }
+    if module.check_mode:
+        result["planned"] = list(outcome.planned)
+    if outcome.fail:
+        raise EngineError(
+            f"{outcome.summary['failed']} of {outcome.summary['total']} notebooks failed; fail_on is {module.params['fail_on']!r}.",
+            code="validation_failed",
+            **result,
+        )
+    return result
+
+
+def byte_count(text: str, name: str) -> int | None:
+    """Return the number of bytes in a size such as ``4GiB``, ``500M`` or ``0`` (None: no limit).
+
+    Units are those of Kubernetes quantities and of ``du``: k, M, G, T by 1000 and Ki, Mi, Gi, Ti by 1024, with or without B.
+    Raises EngineError for anything else.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
+    unit = _UNITS.get(match[2].lower()) if match else None
+    if unit is None:
+        raise EngineError(f"{name} is {text!r}, which is no size: give a number with a unit, such as 4GiB, or 0 for no limit.")
+    return int(float(match[1]) * unit) or None
+
+
+def _spec(params: dict) -> Spec:
+    limits = params["limits"] or {}
+    return Spec(
+        path=Path(params["path"]).absolute(),
+        environments=tuple(_values(EnvironmentResult, params["environments"], "environments")),
+        resolutions=tuple(_values(Resolution, params["resolutions"], "resolutions")),
+        refused=tuple(params["refused"]),
+        defaults=Settings(
+            parameters=params["parameters"],
+            timeout=params["timeout"] or None,
+            cell_timeout=params["cell_timeout"] or None,
+            policies=params["policies"],
+            comparison=params["comparison"],
+        ),
+        overrides=tuple(params["overrides"]),
+        golden=(params["golden"] or "").strip("/") or None,
+        exclude=tuple(params["exclude"]),
+        environment={name: str(value) for name, value in params["environment_variables"].items()},
+        limits=Limits(
+            memory=byte_count(limits.get("memory", "4GiB"), "limits.memory"),
+            cpu=limits.get("cpu") or None,
+            processes=limits.get("processes", 512) or None,
+            file_size=byte_count(limits.get("file_size", "4GiB"), "limits.file_size"),
+            output=byte_count(limits.get("output", "64MiB"), "limits.output"),
+        ),
+        workers=params["workers"] or os.cpu_count() or 1,
+        **{name: params[name] for name in ("reuse", "max_age", "repair", "retries", "fail_on", "cache_dir")},
+    )
+
+
+def _values(kind, items: list[dict], name: str):
+    try:
+        return [kind.from_dict(item) for item in items]
+    except (TypeError, KeyError, AttributeError) as error:
+        raise EngineError(f"{name} is not what the module that makes it returned ({error}): hand its result on unchanged.") from error

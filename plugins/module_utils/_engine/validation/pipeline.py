@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run, judge, retry, repair, remember: from environments to verdicts."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..notebook.golden.compare import compare
+from ..report.summary import summarize
+from ..requirements.names import distribution_of
+from ..run.process import run_all
+from ..values.execution import RunResult
+from ..values.paths import default_cache_dir
+from ..values.verdict import Comparison, Verdict
+from ..verdict.judge import from_build, judge, refuse
+from .decision import compile_fail_on
+from .memory import Memory
+from .repair import repair
+from .spec import Spec, check
+from .work import Work, plan
+
+RETRY_DELAY = 2.0  # seconds before the first new attempt after an infrastructure failure; doubled each time
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a validation ends with.
+
+    verdicts: one a notebook, in the order of the notebooks. planned: notebooks that check mode would run.
+    changed: something was run. fail: the ``fail_on`` expression matched.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    summary: dict
+    changed: bool
+    fail: bool
+    planned: tuple[str, ...] = ()
+
+
+def validate(spec: Spec, progress: Callable[[dict], None], *, dry_run: bool = False) -> Outcome:
+    """Validate all notebooks of the spec.
+
+    progress: called with ``{"event": "verdict", "notebook", "status", "text"}`` as each notebook ends.
+    dry_run: run nothing; answer what is known and name what would run.
+    Raises EngineError for a spec that cannot be meant; what happens to a notebook is a verdict, never an exception.
+    """
+    check(spec)
+    fails = compile_fail_on(spec.fail_on)
+    works = plan(spec)
+    session = _Session(spec, progress)
+    for entry in spec.refused:
+        session.end(refuse(entry["notebook"], entry["code"], entry["message"]))
+    pending = [work for notebook, work in sorted(works.items()) if not session.known(work)]
+    planned = tuple(work.notebook for work in pending) if dry_run else ()
+    if not dry_run:
+        session.run(pending)
+    verdicts = tuple(session.verdicts[notebook] for notebook in sorted(session.verdicts))
+    summary = summarize(verdicts)
+    return Outcome(verdicts, summary, bool(pending), fails(verdicts, summary), planned)
+
+
+class _Session:
+    """The verdicts of one call as they fall."""
+
+    def __init__(self, spec: Spec, progress: Callable[[dict], None]):
+        self._spec = spec
+        self._progress = progress
+        self._memory = Memory(spec.cache_dir or default_cache_dir())
+        self._memory.prune(spec.max_age)
+        self._secrets = tuple(str(value) for value in spec.environment.values() if value)
+        self._again: list[Work] = []
+        self._broken: list[Work] = []
+        self.verdicts: dict[str, Verdict] = {}
+
+    def known(self, work: Work) -> bool:
+        """End a work whose verdict needs no run: its build failed, or the same work has a verdict from before."""
+        build = work.environment.build
+        if build.phase in ("Failed", "Cancelled"):
+            self.end(_complete(from_build(work.notebook, build), work))
+            return True
+        verdict = self._memory.find(work.key) if self._spec.reuse else None
+        if verdict:
+            self.end(replace(verdict, environment_cached=True))
+        return verdict is not None
+
+    def run(self, works: list[Work]) -> None:
+        """Run the works to their ends: again after infrastructure failures, repaired after missing modules."""
+        delay = RETRY_DELAY
+        while works:
+            self._again, self._broken = [], []
+            outputs = {work.key: (work, self._memory.workspace()) for work in works}
+            requests = [work.request(self._spec, output) for work, output in outputs.values()]
+            run_all(requests, workers=self._spec.workers, on_result=lambda result: self._take(*outputs[result.id], result))
+            if self._again:
+                time.sleep(delay)
+                delay *= 2
+            works = self._again + self._repair(self._broken)
+
+    def end(self, verdict: Verdict) -> None:
+        """Set the verdict of a notebook and say so."""
+        self.verdicts[verdict.notebook] = verdict
+        self._progress({"event": "verdict", "notebook": verdict.notebook, "status": verdict.status, "text": describe(verdict)})
+
+    def _take(self, work: Work, output: str, result: RunResult) -> None:
+        verdict = _complete(self._judge(work, result), work)
+        if verdict.retryable and work.attempt <= self._spec.retries:
+            self._again.append(replace(work, attempt=work.attempt + 1))
+        elif verdict.distribution and verdict.code == "missing_module" and len(work.found) < self._spec.repair:
+            self._broken.append(replace(work, failed=verdict))
+            self.verdicts[work.notebook] = self._kept(work, verdict, output)
+        else:
+            self.end(self._kept(work, verdict, output))
+
+    def _kept(self, work: Work, verdict: Verdict, output: str) -> Verdict:
+        executed = Path(output, "executed.ipynb")
+        if executed.exists():
+            hide(executed, self._secrets)
+        if verdict.retryable:  # the next call is to try again, so nothing is remembered
+            return replace(verdict, executed=str(executed) if executed.exists() else None)
+        return self._memory.keep(work.key, verdict, output)
+
+    def _judge(self, work: Work, result: RunResult) -> Verdict:
+        executed = json.loads(Path(result.executed).read_text(encoding="utf-8")) if result.executed else None
+        comparison = None
+        if work.golden and executed and result.reason == "completed":
+            comparison = compare(executed, work.golden, work.golden_options, golden_name=work.settings.golden)
+        return judge(
+            result,
+            executed=executed,
+            policies=work.policies,
+            comparison=comparison,
+            resolution=work.resolution,
+            distribution_of=distribution_of,
+            secrets=self._secrets,
+        )
+
+    def _repair(self, broken: list[Work]) -> list[Work]:
+        works, given_up = repair(broken, self._spec, self._progress) if broken else ([], [])
+        for work in given_up:
+            self.end(self.verdicts[work.notebook])
+        return works
+
+
+def _complete(verdict: Verdict, work: Work) -> Verdict:
+    return replace(
+        verdict,
+        tier=work.resolution.tier if work.resolution else None,
+        requirements=work.environment.requirements,
+        requirements_found=work.found,
+        environment=work.environment.key,
+        environment_cached=bool(work.environment.environment and work.environment.environment.cached),
+        attempts=work.attempt,
+    )
+
+
+def describe(verdict: Verdict) -> str:
+    """Return the line that the console shows for a verdict."""
+    word = "ok" if verdict.status == "succeeded" else "FAILED"
+    time_taken = "cached" if verdict.cached else f"{verdict.duration:.1f}s"
+    cause = f": {verdict.code}: {verdict.cause}" if verdict.cause else ""
+    return f"{word:<6} {time_taken:>7}  {verdict.notebook}{cause}"
+
+
+def hide(executed: Path, secrets: tuple[str, ...]) -> None:
+    """Replace the values of secrets in an executed notebook, as they stand inside JSON strings."""
+    text = executed.read_text(encoding="utf-8")
+    clean = text
+    for secret in sorted(secrets, key=len, reverse=True):
+        clean = clean.replace(json.dumps(secret)[1:-1], "********")
+    if clean != text:
+        executed.write_text(clean, encoding="utf-8")

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one call of the validation is asked, checked before anything runs."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..values.base import Value
+from ..values.environment import EnvironmentResult
+from ..values.errors import EngineError
+from ..values.execution import Limits
+from ..values.resolution import Resolution
+
+OVERRIDABLE = ("parameters", "timeout", "cell_timeout", "golden", "policies", "comparison")
+
+
+@dataclass(frozen=True)
+class Settings(Value):
+    """How one notebook is run and judged.
+
+    parameters: papermill parameters. timeout, cell_timeout: seconds, None = no limit.
+    golden: path of the golden notebook relative to the source, or None.
+    policies, comparison: options of the verdict and of the golden comparison.
+    """
+
+    parameters: dict = field(default_factory=dict)
+    timeout: float | None = None
+    cell_timeout: float | None = None
+    golden: str | None = None
+    policies: dict = field(default_factory=dict)
+    comparison: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One validation of many notebooks of one source.
+
+    path: root of the source. environments: what ``notebook_environment`` returned.
+    resolutions: what ``notebook_requirements`` returned, for tiers, provenance and the repair.
+    refused: notebooks that were refused before, each ``{notebook, code, message}``: they get a failed verdict.
+    defaults: settings of every notebook. overrides: ``{notebooks: [globs], <setting>: ...}``, later ones win;
+    dictionaries are merged, other settings replaced.
+    golden: directory relative to path that mirrors the notebooks, or None.
+    repair: rounds of adding a missing module and running again. retries: runs again after an infrastructure failure.
+    environment: variables handed to the notebooks; their values are hidden wherever text is shown.
+    """
+
+    path: Path
+    environments: tuple[EnvironmentResult, ...]
+    resolutions: tuple[Resolution, ...] = ()
+    refused: tuple[dict, ...] = ()
+    defaults: Settings = Settings()
+    overrides: tuple[dict, ...] = ()
+    golden: str | None = None
+    exclude: tuple[str, ...] = ()
+    environment: dict = field(default_factory=dict)
+    limits: Limits = Limits()
+    workers: int = 1
+    reuse: bool = True
+    max_age: int = 90
+    repair: int = 0
+    retries: int = 1
+    fail_on: str = "never"
+    cache_dir: str | None = None
+
+    def settings(self, notebook: str) -> Settings:
+        """Return the settings of one notebook: the defaults with each override that names it."""
+        chosen = self.defaults
+        if self.golden and (self.path / self.golden / notebook).is_file():
+            chosen = replace(chosen, golden=f"{self.golden}/{notebook}")
+        for override in self.overrides:
+            if _names(override, notebook):
+                chosen = replace(chosen, **_merged(chosen, override))
+        return chosen
+
+    @property
+    def notebooks(self) -> list[str]:
+        """All notebooks of the call, in the order of their names."""
+        named = {notebook for result in self.environments for notebook in result.notebooks}
+        return sorted(named | {entry["notebook"] for entry in self.refused})
+
+
+def check(spec: Spec) -> None:
+    """Refuse what cannot be meant, before anything runs.
+
+    Raises EngineError for a source that is no directory, an override that names no notebook or has an unknown
+    setting, a golden notebook that is not there, and numbers out of range.
+    """
+    if not spec.path.is_dir():
+        raise EngineError(f"There is no directory {spec.path}: give the root of the notebooks as path.")
+    for name, number, least in (("workers", spec.workers, 1), ("repair", spec.repair, 0), ("retries", spec.retries, 0)):
+        if number < least:
+            raise EngineError(f"{name} is {number}: give a whole number of at least {least}.")
+    for name, seconds in (("timeout", spec.defaults.timeout), ("cell_timeout", spec.defaults.cell_timeout)):
+        if seconds is not None and seconds <= 0:
+            raise EngineError(f"{name} is {seconds}: give a number of seconds above 0, or leave it out for no limit.")
+    if spec.golden and not (spec.path / spec.golden).is_dir():
+        raise EngineError(f"There is no directory {spec.golden} in {spec.path}: golden names the directory of golden notebooks.")
+    for override in spec.overrides:
+        _check_override(spec, override)
+    for notebook in spec.notebooks:
+        golden = spec.settings(notebook).golden
+        if golden and not _inside(spec.path, golden):
+            raise EngineError(f"The golden notebook {golden} of {notebook} is not a file below {spec.path}.", code="golden_missing")
+
+
+def _check_override(spec: Spec, override: dict) -> None:
+    unknown = sorted(set(override) - {"notebooks", *OVERRIDABLE})
+    if unknown:
+        raise EngineError(f"An override has the unknown setting {unknown[0]}: use {', '.join(OVERRIDABLE)}.")
+    for name in ("parameters", "policies", "comparison"):
+        if not isinstance(override.get(name) or {}, dict):
+            raise EngineError(f"{name} of the override for {override.get('notebooks')} is no dictionary: give names and values.")
+    if not any(_names(override, notebook) for notebook in spec.notebooks):
+        raise EngineError(f"The override for {override.get('notebooks')} names none of the notebooks: give paths or globs relative to the source.")
+
+
+def _names(override: dict, notebook: str) -> bool:
+    patterns = override.get("notebooks") or []
+    return any(fnmatch.fnmatchcase(notebook, pattern) for pattern in ([patterns] if isinstance(patterns, str) else patterns))
+
+
+def _merged(base: Settings, override: dict) -> dict:
+    given = {name: value for name, value in override.items() if name in OVERRIDABLE and value is not None}
+    for name, value in given.items():
+        if isinstance(value, dict):
+            given[name] = {**getattr(base, name), **value}
+    for name in ("timeout", "cell_timeout"):
+        if name in given:
+            given[name] = float(given[name])
+    return given
+
+
+def _inside(root: Path, relative: str) -> bool:
+    target = (root / relative).resolve()
+    return target.is_file() and target.is_relative_to(root.resolve())

@@ -1,0 +1,389 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, mlops.notebooks contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: notebook_validation
+short_description: Run notebooks in their environments and judge them
+version_added: "0.1.0"
+description:
+  - Runs each notebook with papermill in the environment that M(mlops.notebooks.notebook_environment) made for it, several
+    at once, and returns one verdict a notebook.
+  - A run is a process of its own under an unprivileged random UID where the module runs as root (as the caller otherwise), in a
+    copy of the source, with a home directory, caches and temporary files that are removed at its end.
+  - What happens to a notebook is a verdict, not a failure of the module; O(fail_on) says which verdicts fail it.
+  - A verdict is kept under the content of its work (notebook, files of the source, environment, parameters, policies, golden
+    notebook). The same work is not run again and is reported as cached, unless it ended in an infrastructure failure.
+author:
+  - mlops.notebooks contributors (@mlops-notebooks)
+extends_documentation_fragment:
+  - mlops.notebooks.attributes
+  - mlops.notebooks.attributes.action_group
+  - mlops.notebooks.progress
+attributes:
+  check_mode:
+    support: full
+    details: Returns the verdicts that are known and names the notebooks that would run in RV(planned).
+  diff_mode:
+    support: none
+  idempotent:
+    support: partial
+    details: With O(reuse=true), unless a run ended in an infrastructure failure.
+options:
+  path:
+    description: Root of the source, a directory on the machine that the module runs on.
+    type: path
+    required: true
+  environments:
+    description: Environments with their notebooks, as M(mlops.notebooks.notebook_environment) returns them in RV(mlops.notebooks.notebook_environment#module:environments).
+    type: list
+    elements: dict
+    required: true
+  resolutions:
+    description:
+      - What M(mlops.notebooks.notebook_requirements) returned, for the tier in the verdicts and for advice and repair.
+    type: list
+    elements: dict
+    default: []
+  refused:
+    description: Notebooks that M(mlops.notebooks.notebook_requirements) refused; each gets a failed verdict.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      notebook:
+        description: Path of the notebook relative to O(path).
+        type: str
+        required: true
+      code:
+        description: Error code.
+        type: str
+        required: true
+      message:
+        description: What is wrong with it.
+        type: str
+        required: true
+  executor:
+    description:
+      - How notebooks are run. V(process) runs them as processes of this machine; V(auto) chooses what the platform has, which on a
+        machine with no cluster is V(process).
+    type: str
+    choices: [auto, process]
+    default: auto
+  parameters:
+    description: Papermill parameters for every notebook.
+    type: dict
+    default: {}
+  timeout:
+    description: Seconds that one notebook may take in all; V(0) for no limit.
+    type: float
+    default: 1800
+  cell_timeout:
+    description: Seconds that one cell may take; V(0) for no limit.
+    type: float
+    default: 0
+  overrides:
+    description:
+      - Settings for some of the notebooks. Later ones win; dictionaries are merged, other settings replaced.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      notebooks:
+        description: Paths or globs relative to O(path).
+        type: list
+        elements: str
+        required: true
+      parameters:
+        description: As O(parameters).
+        type: dict
+      timeout:
+        description: As O(timeout).
+        type: float
+      cell_timeout:
+        description: As O(cell_timeout).
+        type: float
+      golden:
+        description: Path of the golden notebook relative to O(path).
+        type: str
+      policies:
+        description: As O(policies).
+        type: dict
+      comparison:
+        description: As O(comparison).
+        type: dict
+  policies:
+    description:
+      - What a notebook must keep to besides running to its end. The keys and their meaning are described in C(docs/verdicts.md) of the
+        collection.
+    type: dict
+    default: {}
+  golden:
+    description:
+      - Directory relative to O(path) that mirrors the notebooks. A notebook that has a file of the same path in it is compared
+        with that.
+    type: str
+  comparison:
+    description: How outputs are compared with the golden notebook; the keys are described in C(docs/golden.md) of the collection.
+    type: dict
+    default: {}
+  exclude:
+    description: Globs relative to O(path) of files that are no part of the source, such as a directory of reports.
+    type: list
+    elements: str
+    default: []
+  environment_variables:
+    description: Variables handed to the notebooks. Nothing else of the caller's environment reaches them.
+    type: dict
+    default: {}
+  limits:
+    description: Resource limits of one run.
+    type: dict
+    default: {}
+    suboptions:
+      memory:
+        description: Memory, such as V(4GiB); V(0) for no limit.
+        type: str
+        default: 4GiB
+      cpu:
+        description: Seconds of CPU time; V(0) for no limit.
+        type: int
+        default: 0
+      processes:
+        description: Processes and threads of the run's UID; V(0) for no limit.
+        type: int
+        default: 512
+      file_size:
+        description: Size of one file that the run may write; V(0) for no limit.
+        type: str
+        default: 4GiB
+      output:
+        description: Size of all outputs of the notebook.
+        type: str
+        default: 64MiB
+  workers:
+    description: Notebooks run at once; V(0) for one on each processor.
+    type: int
+    default: 0
+  reuse:
+    description: Answer from the verdicts of earlier runs where the work is the same.
+    type: bool
+    default: true
+  max_age:
+    description: Days after which a verdict that no run asked for is forgotten.
+    type: int
+    default: 90
+  repair:
+    description:
+      - Rounds of repair for notebooks that fail on an import. Each round adds what provides the missing module to the
+        environment and runs the notebook again; the lines found are returned, to be declared.
+    type: int
+    default: 0
+  retries:
+    description: Runs after the first, for failures of the infrastructure only.
+    type: int
+    default: 1
+  fail_on:
+    description:
+      - When the module fails. V(never), V(failed) for any failed notebook, or a JMESPath expression over an object with
+        C(verdicts) and C(summary) whose result is not empty and not false.
+    type: str
+    default: never
+  cache_dir:
+    description: As O(mlops.notebooks.notebook_environment#module:cache_dir).
+    type: path
+seealso:
+  - module: mlops.notebooks.notebook_requirements
+  - module: mlops.notebooks.notebook_environment
+  - module: mlops.notebooks.notebook_report
+"""
+
+EXAMPLES = r"""
+- name: Find out what the notebooks need
+  mlops.notebooks.notebook_requirements:
+    path: examples/notebooks
+    notebooks: [base/settings.ipynb]
+  register: requirements
+
+- name: Make their environments
+  mlops.notebooks.notebook_environment:
+    resolutions: "{{ requirements.resolutions }}"
+    source:
+      path: examples/notebooks
+  register: environment
+
+- name: Run them, and fail when one of them is slower than a minute or failed
+  mlops.notebooks.notebook_validation:
+    path: examples/notebooks
+    environments: "{{ environment.environments }}"
+    resolutions: "{{ requirements.resolutions }}"
+    cell_timeout: 60
+    fail_on: "verdicts[?status == 'failed' || duration > `60`]"
+"""
+
+RETURN = r"""
+verdicts:
+  description: One verdict a notebook, in the order of their paths.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    notebook:
+      description: Path relative to O(path).
+      type: str
+      sample: sales/returns.ipynb
+    status:
+      description: V(succeeded) or V(failed).
+      type: str
+      sample: failed
+    code:
+      description: Error code, see C(docs/errors.md) of the collection; null where it succeeded.
+      type: str
+      sample: missing_module
+    category:
+      description: Group of the code.
+      type: str
+      sample: dependency_install_failed
+    cause:
+      description: One sentence.
+      type: str
+    advice:
+      description: What to do; for a missing module the exact lines to add.
+      type: list
+      elements: str
+    retryable:
+      description: Another run may end otherwise.
+      type: bool
+    cell:
+      description: Zero-based index of the cell at fault.
+      type: int
+    module:
+      description: The module that is missing.
+      type: str
+    distribution:
+      description: What is likely to provide it.
+      type: str
+    cells:
+      description: Index, type, status (V(Success), V(Failure), V(Skipped)), duration and error of each cell of the source.
+      type: list
+      elements: dict
+    comparison:
+      description: Result, counts and differences of the golden comparison.
+      type: dict
+    warnings:
+      description: What is worth knowing and fails nothing.
+      type: list
+      elements: str
+    tier:
+      description: Tier of the requirements ladder.
+      type: str
+    requirements:
+      description: Requirement lines of its environment.
+      type: list
+      elements: str
+    requirements_found:
+      description: Lines that the repair added.
+      type: list
+      elements: str
+    environment:
+      description: Key of its environment.
+      type: str
+    environment_cached:
+      description: The environment was there before.
+      type: bool
+    attempts:
+      description: Runs.
+      type: int
+    duration:
+      description: Seconds of the last run.
+      type: float
+    cached:
+      description: The verdict is of an earlier run of the same work.
+      type: bool
+    executed:
+      description: Path of the executed notebook.
+      type: str
+summary:
+  description: Counts over the verdicts.
+  returned: always
+  type: dict
+  sample: {total: 10, succeeded: 6, failed: 4, cached: 0}
+fail_on_matched:
+  description: Whether O(fail_on) matched, which fails the module.
+  returned: always
+  type: bool
+planned:
+  description: Notebooks that would run.
+  returned: in check mode
+  type: list
+  elements: str
+"""
+
+from ansible_collections.mlops.notebooks.plugins.module_utils._ansible import PROGRESS_SPEC, main
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.validation.options import perform
+
+SETTINGS = {
+    "parameters": {"type": "dict"},
+    "timeout": {"type": "float"},
+    "cell_timeout": {"type": "float"},
+    "policies": {"type": "dict"},
+    "comparison": {"type": "dict"},
+}
+ARGUMENT_SPEC = {
+    **PROGRESS_SPEC,
+    "path": {"type": "path", "required": True},
+    "environments": {"type": "list", "elements": "dict", "required": True},
+    "resolutions": {"type": "list", "elements": "dict", "default": []},
+    "refused": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "notebook": {"type": "str", "required": True},
+            "code": {"type": "str", "required": True},
+            "message": {"type": "str", "required": True},
+        },
+    },
+    "executor": {"type": "str", "choices": ["auto", "process"], "default": "auto"},
+    "parameters": {"type": "dict", "default": {}},
+    "timeout": {"type": "float", "default": 1800},
+    "cell_timeout": {"type": "float", "default": 0},
+    "overrides": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            **SETTINGS,
+            "notebooks": {"type": "list", "elements": "str", "required": True},
+            "golden": {"type": "str"},
+        },
+    },
+    "policies": {"type": "dict", "default": {}},
+    "golden": {"type": "str"},
+    "comparison": {"type": "dict", "default": {}},
+    "exclude": {"type": "list", "elements": "str", "default": []},
+    "environment_variables": {"type": "dict", "default": {}, "no_log": True},
+    "limits": {
+        "type": "dict",
+        "default": {},
+        "options": {
+            "memory": {"type": "str", "default": "4GiB"},
+            "cpu": {"type": "int", "default": 0},
+            "processes": {"type": "int", "default": 512},
+            "file_size": {"type": "str", "default": "4GiB"},
+            "output": {"type": "str", "default": "64MiB"},
+        },
+    },
+    "workers": {"type": "int", "default": 0},
+    "reuse": {"type": "bool", "default": True},
+    "max_age": {"type": "int", "default": 90},
+    "repair": {"type": "int", "default": 0},
+    "retries": {"type": "int", "default": 1},
+    "fail_on": {"type": "str", "default": "never"},
+    "cache_dir": {"type": "path"},
+}
+
+if __name__ == "__main__":
+    main(ARGUMENT_SPEC, perform, supports_check_mode=True)

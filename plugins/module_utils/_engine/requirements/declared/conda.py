@@ -8,11 +8,24 @@ import re
 from ...values.errors import EngineError
 from ...values.resolution import Provenance, Unresolved
 from ..found import Found
+from ..names import conda_distribution
 from . import requirements_txt, versions
-from .conda_names import to_pypi
 from .pep508 import at, declared, requirement
 from .tree import Tree, invalid
 
+# An exported environment lists every library below Python; none of these holds Python code.
+_LIBRARIES = frozenset(
+    """
+    bzip2 cairo cuda curl expat fontconfig freetype fribidi gettext gfortran giflib git-lfs glib gmp go graphite2
+    gsl harfbuzz icu imagemagick intel-openmp julia krb5 lame lcms2 lerc lz4-c mkl-service mpc mpfr mpich nccl
+    ncurses nspr nss openh264 openjpeg openmpi pango pcre pcre2 perl pixman proj4 python_abi pytorch-mutex qt
+    qt-main r readline rust sqlite stan tbb tk tzdata unzip wget x264 xz yaml zeromq zip zlib zstd
+    """.split()
+)
+_FAMILIES = re.compile(
+    r"^(?:_|r-|bioconductor-|perl-|xorg-|gst-|gcc_|gxx_|gfortran_|binutils|sysroot|kernel-headers|cuda-|ld_impl"
+    r"|lib(?!rosa|cst|sass|clang$|tmux|pysal|torrent$|rt$|opencv$))"
+)
 _SPEC = re.compile(r"^(?:[^\s:]+::)?(?P<name>[A-Za-z0-9_.-]+)\s*(?P<rest>.*)$")
 _BRACKET = re.compile(r"version\s*=\s*(?:'([^']*)'|\"([^\"]*)\"|([^,\]]+))")
 
@@ -49,7 +62,8 @@ def convert(spec: str) -> tuple[str | None, str | None]:
         return None, "gives alternative versions, which pip does not know: write one range"
     if name.lower() == "python":
         return f"python{specifier}", None
-    target = to_pypi(name)
+    bare = name.lower()
+    target = None if bare in _LIBRARIES or _FAMILIES.match(bare) else conda_distribution(bare)
     if target is None:
         return None, "is a conda package that PyPI does not have: provide it in the base image or the machine"
     return f"{target}{specifier}", None

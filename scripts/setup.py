@@ -113,9 +113,12 @@ def build_ignore() -> list[str]:
 
 
 def main() -> int:
-    if sys.version_info < (3, 10):
-        print(f"Python 3.10 or later is needed, {sys.executable} is {sys.version.split()[0]}: "
-              "name another one with `make PYTHON=/path/to/python3 ...`.", file=sys.stderr)
+    if sys.version_info < (3, 10):  # noqa: UP036 - this is what tells the user
+        print(
+            f"Python 3.10 or later is needed, {sys.executable} is {sys.version.split()[0]}: "
+            "name another one with `make PYTHON=/path/to/python3 ...`.",
+            file=sys.stderr,
+        )
         return 1
     try:
         {"runtime": runtime, "dev": dev}[sys.argv[1]]()

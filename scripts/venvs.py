@@ -64,7 +64,9 @@ def pip_install_target(package: str) -> None:
         run(sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", BOOTSTRAP, package)
     except SetupError as error:
         if "No module named pip" in str(error):
-            raise SetupError(f"{sys.executable} has no pip: install it (Debian: apt-get install python3-pip).") from None
+            raise SetupError(
+                f"{sys.executable} has no pip: install it (Debian: apt-get install python3-pip)."
+            ) from None
         raise
 
 
@@ -72,7 +74,11 @@ def find_uv() -> str | None:
     """uv from PATH, else from PyPI into build/bootstrap, else None: then pip does its work, slower."""
     ours = BOOTSTRAP / "bin" / "uv"
     for uv in (shutil.which("uv"), str(ours)):
-        if uv and Path(uv).exists() and subprocess.run([uv, "--version"], capture_output=True, check=False).returncode == 0:
+        if (
+            uv
+            and Path(uv).exists()
+            and subprocess.run([uv, "--version"], capture_output=True, check=False).returncode == 0
+        ):
             return uv
     try:
         with step("uv from the package index"):
@@ -97,8 +103,17 @@ def make_with_pip(path: Path, python: str, requirements: list[str]) -> None:
         run(python, "-m", "venv", "--clear", path)
     except SetupError:  # Debian splits ensurepip off
         pip_install_target("virtualenv")
-        run(sys.executable, "-m", "virtualenv", "--quiet", "--clear", "--python", python, path,
-            env={**os.environ, "PYTHONPATH": str(BOOTSTRAP)})
+        run(
+            sys.executable,
+            "-m",
+            "virtualenv",
+            "--quiet",
+            "--clear",
+            "--python",
+            python,
+            path,
+            env={**os.environ, "PYTHONPATH": str(BOOTSTRAP)},
+        )
     run(path / "bin" / "python", "-m", "pip", "install", "--quiet", *requirements)
 
 
@@ -107,7 +122,7 @@ def ensure(path: Path, python: str, requirements: list[str], label: str) -> bool
 
     `requirements` are arguments of `pip install`. Returns whether it was made now.
     """
-    files = [(ROOT / word).read_text() for before, word in zip(requirements, requirements[1:]) if before == "-r"]
+    files = [(ROOT / word).read_text() for word in requirements if word.endswith(".txt")]
     key = digest(os.path.realpath(python), *requirements, *files)
     name = f"venv-{path.name.lstrip('.')}"
     if is_fresh(name, key, path / "bin" / "python"):

@@ -31,4 +31,4 @@ def test_the_group_takes_the_defaults_of_kubernetes_core_along(group):
 @pytest.mark.parametrize("module", MODULES)
 def test_every_module_documents_that_it_is_in_the_group(module):
     source = (COLLECTION / "plugins" / "modules" / f"{module}.py").read_text()
-    assert "mlops.notebooks.attributes" in source or "mlops.notebooks.notebooks" in source
+    assert "mlops.notebooks.attributes.action_group" in source

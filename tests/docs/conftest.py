@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The scratch copy of the clone in which documentation is run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from pages import ROOT
+
+SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """A directory that looks like the clone's root to a user, and the environment of that user's shell."""
+
+    path: Path
+    env: dict[str, str]
+
+    def run(self, *command: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            command, cwd=self.path, env=self.env, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+
+
+def make_repository(path: Path, env: dict[str, str]) -> None:
+    shutil.copytree(ROOT / "examples" / "notebooks", path)
+    git = ["git", "-C", str(path), "-c", "user.name=Example", "-c", "user.email=example@example.com"]
+    for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "Add notebooks"]):
+        subprocess.run([*git, *words], env=env, check=True)
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory) -> Scratch:
+    top = tmp_path_factory.mktemp("docs")
+    clone, home = top / "clone", top / "home"
+    home.mkdir()
+    clone.mkdir()
+    for name in ("ansible.cfg", "requirements.txt", "requirements.yml"):
+        shutil.copy(ROOT / name, clone)
+    for name in ("docs", "examples", "playbooks"):
+        shutil.copytree(ROOT / name, clone / name)
+    (clone / "build").mkdir()
+    (clone / "build" / "collections").symlink_to(ROOT / "build" / "collections")
+    (clone / ".venv").symlink_to(ROOT / ".venv")
+    real = Path.home()
+    env = {
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "PATH": f"{clone / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        # Downloads are shared with the caller; nothing else of the caller's home is.
+        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(real / ".cache")),
+        "XDG_CONFIG_HOME": os.environ.get("XDG_CONFIG_HOME", str(real / ".config")),
+        **{name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "SSL_"))},
+    }
+    make_repository(home / "my-repo", env)
+    return Scratch(clone, env)

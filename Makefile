@@ -49,7 +49,7 @@ importer: dev ## what Automation Hub checks at an upload
 	@$(PYTHON) scripts/importer.py
 
 molecule: dev ## a scenario for each role
-	@cd extensions && PATH="$(CURDIR)/$(DEV):$$PATH" ../$(DEV)/molecule test --all
+	@PATH="$(CURDIR)/$(DEV):$$PATH" NO_COLOR=1 molecule test --all --no-command-borders
 
 integration: dev ## the modules as a playbook calls them, on each ansible-core that runs here; ARGS=target for one
 	@$(PYTHON) scripts/matrix.py integration $(ARGS)

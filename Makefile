@@ -43,7 +43,7 @@ changelog: dev ## fragments of the changelog
 	@$(DEV)/antsibull-changelog lint
 
 ansible-lint: dev ## production profile
-	@PATH="$(CURDIR)/$(DEV):$$PATH" $(DEV)/ansible-lint
+	@PATH="$(CURDIR)/$(DEV):$$PATH" NO_COLOR=1 ansible-lint
 
 importer: dev ## what Automation Hub checks at an upload
 	@$(PYTHON) scripts/importer.py
@@ -61,7 +61,7 @@ imports: dev ## the unit tests import on each ansible-core that runs here
 	@$(PYTHON) scripts/matrix.py import tests/unit
 
 browser: dev ## the HTML report in headless Chromium; APT=1 installs Debian's package (as root)
-	@$(PYTHON) scripts/browser.py $(DEV)/python $(ARGS)
+	@APT=$(APT) $(PYTHON) scripts/browser.py $(ARGS)
 
 bench: setup ## the speed and quality bars against the peers
 	@$(BIN)/python benchmarks/all.py

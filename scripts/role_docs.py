@@ -47,7 +47,9 @@ def readme(name: str, spec: dict) -> str:
 
 def defaults(spec: dict) -> str:
     lines = ["---", "# Made from meta/argument_specs.yml by scripts/role_docs.py."]
-    lines += [f"{option}: {scalar(about['default'])}" for option, about in spec["options"].items() if "default" in about]
+    lines += [
+        f"{option}: {scalar(about['default'])}" for option, about in spec["options"].items() if "default" in about
+    ]
     return "\n".join(lines) + "\n"
 
 

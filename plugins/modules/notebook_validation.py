@@ -135,9 +135,17 @@ options:
     elements: str
     default: []
   environment_variables:
-    description: Variables handed to the notebooks. Nothing else of the caller's environment reaches them.
+    description: Variables set for the notebooks, by name and value. They stand in logs; for secrets use O(pass_variables).
     type: dict
     default: {}
+  pass_variables:
+    description:
+      - Names of variables of the module's own environment (the task's C(environment)) that are handed on to the notebooks.
+        Nothing else of it reaches them.
+      - Their values are hidden in verdicts, reports and executed notebooks.
+    type: list
+    elements: str
+    default: []
   limits:
     description: Resource limits of one run.
     type: dict
@@ -364,7 +372,8 @@ ARGUMENT_SPEC = {
     "golden": {"type": "str"},
     "comparison": {"type": "dict", "default": {}},
     "exclude": {"type": "list", "elements": "str", "default": []},
-    "environment_variables": {"type": "dict", "default": {}, "no_log": True},
+    "environment_variables": {"type": "dict", "default": {}},
+    "pass_variables": {"type": "list", "elements": "str", "default": []},
     "limits": {
         "type": "dict",
         "default": {},

@@ -75,6 +75,7 @@ def _spec(params: dict) -> Spec:
         golden=(params["golden"] or "").strip("/") or None,
         exclude=tuple(params["exclude"]),
         environment={name: str(value) for name, value in params["environment_variables"].items()},
+        secrets=_passed(params["pass_variables"]),
         limits=Limits(
             memory=byte_count(limits.get("memory", "4GiB"), "limits.memory"),
             cpu=limits.get("cpu") or None,
@@ -85,6 +86,13 @@ def _spec(params: dict) -> Spec:
         workers=params["workers"] or os.cpu_count() or 1,
         **{name: params[name] for name in ("reuse", "max_age", "repair", "retries", "fail_on", "cache_dir")},
     )
+
+
+def _passed(names: list[str]) -> dict:
+    for name in names:
+        if name not in os.environ:
+            raise EngineError(f"pass_variables names {name}, which is not set: set it in the environment of the task, or leave it out.")
+    return {name: os.environ[name] for name in names}
 
 
 def _values(kind, items: list[dict], name: str):

@@ -71,7 +71,7 @@ class _Session:
         self._progress = progress
         self._memory = Memory(spec.cache_dir or default_cache_dir())
         self._memory.prune(spec.max_age)
-        self._secrets = tuple(str(value) for value in spec.environment.values() if value)
+        self._secrets = tuple(value for value in spec.secrets.values() if value)
         self._again: list[Work] = []
         self._broken: list[Work] = []
         self.verdicts: dict[str, Verdict] = {}

@@ -44,7 +44,7 @@ class Spec:
     dictionaries are merged, other settings replaced.
     golden: directory relative to path that mirrors the notebooks, or None.
     repair: rounds of adding a missing module and running again. retries: runs again after an infrastructure failure.
-    environment: variables handed to the notebooks; their values are hidden wherever text is shown.
+    environment, secrets: variables handed to the notebooks; the values of secrets are hidden wherever text is shown.
     """
 
     path: Path
@@ -56,6 +56,7 @@ class Spec:
     golden: str | None = None
     exclude: tuple[str, ...] = ()
     environment: dict = field(default_factory=dict)
+    secrets: dict = field(default_factory=dict)
     limits: Limits = Limits()
     workers: int = 1
     reuse: bool = True

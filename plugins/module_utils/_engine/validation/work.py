@@ -51,7 +51,7 @@ class Work:
             parameters=self.settings.parameters or None,
             timeout=self.settings.timeout,
             cell_timeout=self.settings.cell_timeout,
-            environment=spec.environment or None,
+            environment={**spec.environment, **spec.secrets} or None,
             limits=spec.limits,
         )
 
@@ -79,7 +79,7 @@ def _work(spec: Spec, source: Source, notebook: str, result: EnvironmentResult, 
         environment=result.key,
         settings=settings.as_dict(),
         golden=hashlib.sha256(golden_text).hexdigest() if golden_text else None,
-        variables=spec.environment,
+        variables={**spec.environment, **spec.secrets},
         limits=spec.limits.as_dict(),
         tier=resolution.tier if resolution else None,
         repair=spec.repair,

@@ -72,16 +72,27 @@ def read_verdicts(items: Sequence[dict]) -> tuple[Verdict, ...]:
     for number, item in enumerate(items):
         try:
             verdict = Verdict.from_dict(item)
-            sound = isinstance(verdict.notebook, str) and verdict.status in ("succeeded", "failed")
-            if not sound or not isinstance(verdict.duration, (int, float)):
-                raise TypeError("notebook, status or duration is not what a verdict has")
-            _ = [(cell.index, cell.status) for cell in verdict.cells]
-        except (TypeError, AttributeError, KeyError, ValueError) as error:
+        except (TypeError, AttributeError, KeyError, ValueError):
+            verdict = None
+        if verdict is None or not _sound(verdict):
             raise EngineError(
-                f"verdicts[{number}] is no verdict ({error}): pass verdicts as notebook_validation returned them."
-            ) from None
+                f"verdicts[{number}] is no verdict: pass verdicts as notebook_validation returned them,"
+                " each with notebook, status (succeeded or failed) and duration in seconds."
+            )
         verdicts.append(verdict)
     return tuple(verdicts)
+
+
+def _sound(verdict: Verdict) -> bool:
+    numbers = (verdict.duration, verdict.attempts, verdict.cell, *(value for cell in verdict.cells for value in (cell.index, cell.duration)))
+    texts = (verdict.notebook, verdict.status, verdict.code, verdict.cause, verdict.tier, verdict.environment, verdict.executed)
+    return (
+        all(number is None or isinstance(number, (int, float)) for number in numbers)
+        and all(text is None or isinstance(text, str) for text in (*texts, *verdict.advice, *verdict.warnings))
+        and bool(verdict.notebook)
+        and verdict.status in ("succeeded", "failed")
+        and verdict.duration is not None
+    )
 
 
 def entries(verdicts: Sequence[Verdict]) -> tuple[Entry, ...]:

@@ -17,7 +17,7 @@ _TEXT_TAGS = (
     " tr u ul var wbr center font"
 )
 _RICH_ATTRIBUTES = frozenset(
-    "align alt bgcolor border cellpadding cellspacing class color colspan dir height hidden high id lang low max min open optimum"
+    "align alt bgcolor cellpadding cellspacing class color colspan dir height hidden high id lang low max min open optimum"
     " reversed rowspan scope span start style title type valign value width".split()
 )
 _PROSE_ATTRIBUTES = frozenset("align alt colspan height open rowspan start title width".split())

@@ -61,7 +61,7 @@ INDEX = """
 .filters { display: none; flex-wrap: wrap; align-items: end; gap: .75rem; margin: 1.25rem 0 .75rem; }
 .js .filters { display: flex; }
 .filters label { display: grid; gap: .2rem; font-size: .8125rem; color: var(--quiet); }
-.filters .grow { flex: 1 1 15rem; }
+.filters label { flex: 1 1 8rem; } .filters .grow { flex: 5 1 15rem; }
 .filters input, .filters select, .filters button { font: inherit; font-size: .9375rem; color: var(--ink); background: var(--surface);
   border: 1px solid var(--line-strong); border-radius: .45rem; padding: .4rem .65rem; min-height: 2.5rem; width: 100%; }
 .filters button { width: auto; cursor: pointer; }
@@ -114,8 +114,8 @@ section { margin-top: 2rem; } section > h2 { margin-bottom: .75rem; }
 .panel { background: var(--surface); border: 1px solid var(--line); border-radius: .75rem; padding: 1rem 1.2rem; }
 .panel + .panel { margin-top: .75rem; }
 .panel.broken { border-color: var(--bad-fill); border-left-width: 4px; }
-.panel h3 { margin-bottom: .5rem; }
-.advice { margin: 0; padding-left: 1.3rem; display: grid; gap: .5rem; white-space: pre-line; overflow-wrap: anywhere; }
+.panel h3 { margin-bottom: .5rem; } .panel h3:last-child { margin: 0; } .panel .back { margin: .7rem 0 0; }
+.advice { margin: 0; display: grid; gap: .5rem; white-space: pre-line; overflow-wrap: anywhere; } ol.advice { padding-left: 1.3rem; }
 .warnings { margin: 0; padding: .8rem 1rem .8rem 2.1rem; background: var(--warn-ground); color: var(--warn); border-radius: .6rem; overflow-wrap: anywhere; }
 details > summary { cursor: pointer; padding: .3rem 0; font-weight: 600; }
 .lines { margin: .4rem 0 0; padding: .8rem 1rem; background: var(--sunken); border: 1px solid var(--line); border-radius: .5rem; overflow-x: auto; }
@@ -135,7 +135,7 @@ details > summary { cursor: pointer; padding: .3rem 0; font-weight: 600; }
 pre.text { padding-block: .45rem; max-height: 36rem; overflow-y: auto; }
 pre.stderr { background: var(--warn-ground); border-radius: .4rem; } pre.error { background: var(--bad-ground); border-radius: .4rem; max-height: none; }
 .rich { overflow-x: auto; padding: .45rem .9rem; contain: layout paint; }
-.rich.paper { background: #fff; color: #1a1f27; border-radius: .4rem; color-scheme: light; --line: #d9dee5; --sunken: #f0f2f5; --link: #0b57c2; }
+.rich.paper { justify-self: start; max-width: 100%; background: #fff; color: #1a1f27; border-radius: .4rem; color-scheme: light; --line: #d9dee5; --sunken: #f0f2f5; --link: #0b57c2; }
 .plot, .images img { max-width: 100%; height: auto; background: #fff; border-radius: .3rem; }
 .plot { justify-self: start; margin: .3rem .9rem; max-width: calc(100% - 1.8rem); }
 .note { padding: .3rem .9rem; color: var(--quiet); font-size: .875rem; font-style: italic; }
@@ -178,6 +178,6 @@ RICH = """
 :host { display: block; } table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 thead th { border-bottom: 2px solid var(--line); } tbody tr:nth-child(even) { background: var(--sunken); } th { font-weight: 600; }
-caption { text-align: left; padding: .3rem 0; } a { color: var(--link); } img { max-width: 100%; } p { margin: .4rem 0; }
+caption { text-align: left; padding: .3rem 0; } a { color: var(--link); } img { max-width: 100%; } p { margin: .4rem 0; font-size: .875rem; }
 pre, code { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 """

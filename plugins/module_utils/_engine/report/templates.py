@@ -35,7 +35,7 @@ INDEX = """
 {% if source %}
 <p class="source">
 {% for name, value in source.items() %}
-<span>{{ name|capitalize }}: {% if value is weblink %}<a href="{{ value }}" rel="noreferrer">{{ value }}</a>{% else %}<code>{{ value[:12] if name == "commit" else value }}</code>{% endif %}</span>
+<span>{{ "Source" if name == "url" else name|capitalize }}: {% if value is weblink %}<a href="{{ value }}" rel="noreferrer">{{ value }}</a>{% else %}<code>{{ value[:12] if name == "commit" else value }}</code>{% endif %}</span>
 {% endfor %}
 </p>
 {% endif %}
@@ -56,7 +56,7 @@ INDEX = """
 <div><dt>Succeeded</dt><dd>{{ summary.succeeded }}</dd></div>
 <div><dt>Failed</dt><dd>{{ summary.failed }}</dd></div>
 <div><dt>Time in notebooks</dt><dd>{{ summary.duration|duration }}</dd></div>
-<div><dt>Unchanged, not run again</dt><dd>{{ summary.cached }} <small>of {{ summary.total }}</small></dd></div>
+<div><dt>Verdicts from cache</dt><dd>{{ summary.cached }} <small>of {{ summary.total }}</small></dd></div>
 <div><dt>Environments</dt><dd>{{ summary.environments }} <small>{{ summary.environments_cached }} reused</small></dd></div>
 <div><dt>Warnings</dt><dd>{{ summary.warnings }}</dd></div>
 </dl>
@@ -141,7 +141,7 @@ NOTEBOOK = """
 {% if verdict.advice or verdict.requirements_found %}
 <section aria-labelledby="advice"><h2 id="advice">What to do</h2>
 <div class="panel">
-{% if verdict.advice|length == 1 %}<p class="advice-one">{{ verdict.advice[0] }}</p>
+{% if verdict.advice|length == 1 %}<p class="advice">{{ verdict.advice[0] }}</p>
 {% elif verdict.advice %}<ol class="advice">{% for action in verdict.advice %}<li>{{ action }}</li>{% endfor %}</ol>{% endif %}
 {% if verdict.requirements_found %}<h3>Requirement lines that the repair found, to be declared</h3><pre class="lines">{{ verdict.requirements_found|join("\n") }}</pre>{% endif %}
 </div></section>

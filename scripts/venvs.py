@@ -95,7 +95,11 @@ def make_with_uv(uv: str, path: Path, python: str, requirements: list[str]) -> N
     env = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
     env.pop("VIRTUAL_ENV", None)
     run(uv, "venv", "--quiet", "--clear", "--python", python, path, env=env)
-    run(uv, "pip", "install", "--quiet", "--python", path / "bin" / "python", *requirements, env=env)
+    install = [uv, "pip", "install", "--quiet", "--python", path / "bin" / "python", *requirements]
+    try:
+        run(*install, env=env)
+    except SetupError:  # behind a proxy that signs for itself only the system's certificates will do, as with pip
+        run(*install, env={**env, "UV_SYSTEM_CERTS": "1", "UV_NATIVE_TLS": "1"})
 
 
 def make_with_pip(path: Path, python: str, requirements: list[str]) -> None:

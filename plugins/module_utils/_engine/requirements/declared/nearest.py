@@ -107,6 +107,15 @@ class Declarations:
             self._runtime[directory] = own or (self.python(posixpath.dirname(directory)) if directory else None)
         return self._runtime[directory]
 
+    def of_project(self, directory: str) -> list[str]:
+        """Return the lines that the metadata of a local project declare: installing it installs them."""
+        lines = []
+        for name in ("pyproject.toml", "setup.cfg", "setup.py"):
+            relative = posixpath.join(directory, name)
+            if self._tree.is_file(relative):
+                lines += [entry.requirement for entry in self._found(relative, self._reader(relative)).provenance]
+        return lines
+
     def _look(self, directory: str) -> Nearby:
         python, unresolved = None, ()
         for position, (name, reader) in enumerate(FORMATS):

@@ -99,7 +99,9 @@ def _literal(root: Path, relative: str, path: Path) -> str:
     if not real.is_relative_to(root.resolve()):
         raise EngineError(f"The notebook {relative!r} is a symbolic link that leaves the directory {root}.")
     if real.is_dir():
-        raise EngineError(f"{relative!r} is a directory, not a notebook: give a glob such as {relative + '/*.ipynb'!r}.")
+        raise EngineError(
+            f"{relative!r} is a directory, not a notebook: give a glob such as {relative + '/*.ipynb'!r}."
+        )
     if not real.is_file():
         raise EngineError(f"{relative!r} is not a regular file.")
     return _named(relative)

@@ -1,7 +1,8 @@
 # `make quickstart` sets up and validates the example notebooks; `make test` runs every gate; `make help` lists all.
 PYTHON ?= python3
 BIN := .venv/bin
-DEV := build/venvs/dev/bin
+# A tool of the gates, with those that it calls beside it on PATH.
+TOOL := PATH="$(CURDIR)/build/venvs/dev/bin:$$PATH" NO_COLOR=1
 INSTALLED := build/collections
 OURS := $(INSTALLED)/ansible_collections/mlops/notebooks
 
@@ -26,30 +27,30 @@ test: dev ## every gate below; stops at the first that fails
 	@$(PYTHON) scripts/gates.py "$(MAKE)" $(GATES)
 
 lint: dev ## ruff, format, and the layers of the engine
-	@$(DEV)/ruff check .
-	@$(DEV)/ruff format --check .
-	@PYTHONPATH=$(INSTALLED) $(DEV)/lint-imports --no-cache --config pyproject.toml
+	@$(TOOL) ruff check --quiet --output-format concise .
+	@$(TOOL) ruff format --quiet --check .
+	@PYTHONPATH=$(INSTALLED) $(TOOL) lint-imports --no-cache --config pyproject.toml
 
 unit: dev ## unit tests against the installed collection, and their coverage of the engine
 	@rm -f build/coverage*
-	@COVERAGE_FILE=build/coverage $(DEV)/python -m pytest tests/unit \
+	@COVERAGE_FILE=build/coverage $(TOOL) python -m pytest tests/unit \
 		--cov=$(OURS)/plugins/module_utils/_engine --cov-report=term --cov-fail-under=90 $(ARGS)
 
 docs: dev ## documentation of the modules and roles; every documented command and example, run
-	@$(DEV)/antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck $(OURS)
-	@$(DEV)/python -m pytest tests/docs $(ARGS)
+	@$(TOOL) antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck $(OURS)
+	@$(TOOL) python -m pytest tests/docs $(ARGS)
 
 changelog: dev ## fragments of the changelog
-	@$(DEV)/antsibull-changelog lint
+	@$(TOOL) antsibull-changelog lint
 
 ansible-lint: dev ## production profile
-	@PATH="$(CURDIR)/$(DEV):$$PATH" NO_COLOR=1 ansible-lint
+	@$(TOOL) ansible-lint
 
 importer: dev ## what Automation Hub checks at an upload
 	@$(PYTHON) scripts/importer.py
 
 molecule: dev ## a scenario for each role
-	@PATH="$(CURDIR)/$(DEV):$$PATH" NO_COLOR=1 molecule test --all --no-command-borders
+	@$(TOOL) molecule test --all --no-command-borders
 
 integration: dev ## the modules as a playbook calls them, on each ansible-core that runs here; ARGS=target for one
 	@$(PYTHON) scripts/matrix.py integration $(ARGS)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The interface of everything that can make an environment."""
+
+from __future__ import annotations
+
+import abc
+import os
+from dataclasses import dataclass, field
+
+from ..values.environment import Build, Environment
+from ..values.resolution import Resolution
+from .buildlog import BuildLog
+
+
+@dataclass(frozen=True)
+class Context:
+    """What holds for all environments of one call.
+
+    cache_dir: directory below which a strategy may keep files.
+    source: directory that paths in requirement lines are relative to.
+    base: what to build upon: an interpreter (path or version) or an image; None = the strategy's own choice.
+    installer: ``auto``, ``uv`` or ``pip``. timeout: seconds for one build; None = no limit.
+    max_size, max_age: bytes and seconds of unused environments to keep; None = no limit.
+    """
+
+    cache_dir: str
+    source: str = field(default_factory=os.getcwd)
+    base: str | None = None
+    installer: str = "auto"
+    timeout: float | None = None
+    max_size: int | None = None
+    max_age: float | None = None
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Whether a strategy can work here, and why (not): one sentence."""
+
+    available: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One environment to be: a pure function of a resolution and its context.
+
+    key: content key; equal for everything that may share the environment, fit for a file name.
+    requirements: the lines as the resolution has them. imports: top-level import names that must be importable
+    afterwards, with the distribution expected to provide each.
+    details: the strategy's own, for its ``create``.
+    """
+
+    key: str
+    requirements: tuple[str, ...]
+    imports: dict = field(default_factory=dict)
+    details: dict = field(default_factory=dict)
+
+
+class Strategy(abc.ABC):
+    """One way to make environments.
+
+    name: what users write in ``strategy``; for one of another collection the FQCN of its module.
+    rank: ``auto`` takes the available strategy of the highest rank.
+    community: comes from elsewhere; ``auto`` never takes it, a user has to name it.
+
+    Failures that the user can act on are raised as EngineError, with a code of the taxonomy.
+    """
+
+    name: str
+    rank: int = 0
+    community: bool = True
+
+    @abc.abstractmethod
+    def detect(self, context: Context) -> Detection:
+        """Tell whether this strategy can work here. Changes nothing."""
+
+    @abc.abstractmethod
+    def plan(self, context: Context, resolution: Resolution) -> Plan:
+        """Return what to make for a resolution. Changes nothing; equal needs give equal keys."""
+
+    @abc.abstractmethod
+    def find(self, context: Context, key: str) -> Environment | None:
+        """Return the complete environment of that key (``cached`` set), or None. Its ``reference`` is what to run in."""
+
+    @abc.abstractmethod
+    def create(self, context: Context, plan: Plan, log: BuildLog, replace: bool = False) -> Environment:
+        """Make the environment and wait for it; call ``log`` with each line as it is written.
+
+        Two calls for one key at once make one build: the later one waits and returns the first one's with ``cached``.
+        On any exception, KeyboardInterrupt among them, nothing is left that ``find`` would return.
+        replace: make it anew even though it exists.
+        """
+
+    @abc.abstractmethod
+    def delete(self, context: Context, key: str) -> bool:
+        """Remove an environment that nobody uses; tell whether it is gone."""
+
+    def verify(self, context: Context, environment: Environment) -> str | None:
+        """Return what is wrong with a found environment in one sentence, None where it is sound."""
+        return None if self.find(context, environment.key) else f"The environment {environment.key} is gone."
+
+    def status(self, context: Context, key: str) -> Build | None:
+        """Return how the last build of a key stands, None where none is known."""
+        environment = self.find(context, key)
+        return Build(name=key, phase="Complete", log=self.log_path(context, key)) if environment else None
+
+    def log_path(self, context: Context, key: str) -> str:
+        """Return the file that keeps the log of the last build of a key."""
+        return os.path.join(context.cache_dir, "builds", f"{key}.log")
+
+    def prune(self, context: Context, keep: tuple[str, ...]) -> list[str]:
+        """Remove what is beyond the context's limits, save the keys in keep and what is in use; return the keys."""
+        return []

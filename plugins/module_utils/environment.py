@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Public: what a strategy of another collection is made of, and the module around it.
+
+A strategy of another collection is a module of that collection. Its whole code is a subclass of ``Strategy`` and
+
+    main(strategies=[MyStrategy()])
+
+Users name it in ``strategy`` of ``mlops.notebooks.notebook_environment``. See docs/strategies.md.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ansible.module_utils.common.text.formatters import human_to_bytes
+
+from ._ansible import PROGRESS_SPEC
+from ._ansible import main as run_module
+from ._engine.environment.buildlog import BuildLog
+from ._engine.environment.key import content_key
+from ._engine.environment.lines import parse, without_credentials
+from ._engine.environment.make import REUSE, make
+from ._engine.environment.process import stream
+from ._engine.environment.store import Store
+from ._engine.environment.strategy import Context, Detection, Plan, Strategy
+from ._engine.values.environment import Build, Environment, EnvironmentResult
+from ._engine.values.errors import EngineError
+from ._engine.values.resolution import Resolution
+
+__all__ = [
+    "ARGUMENT_SPEC", "Build", "BuildLog", "Context", "Detection", "EngineError", "Environment", "Plan", "Resolution",
+    "Store", "Strategy", "content_key", "main", "parse", "stream",
+]  # fmt: skip
+
+ARGUMENT_SPEC = {
+    "strategy": {"type": "str", "default": "auto"},
+    "resolutions": {"type": "list", "elements": "dict", "required": True},
+    "source": {"type": "dict", "options": {"path": {"type": "path", "required": True}}},
+    "base": {"type": "str"},
+    "reuse": {"type": "str", "default": "if-exists", "choices": list(REUSE)},
+    "timeout": {"type": "int", "default": 1800},
+    "cache_dir": {"type": "path"},
+    "installer": {"type": "str", "default": "auto", "choices": ["auto", "uv", "pip"]},
+    "max_size": {"type": "str", "default": "20G"},
+    "max_age": {"type": "int", "default": 30},
+    **PROGRESS_SPEC,
+}
+
+
+def main(strategies=()) -> None:
+    """Run the module ``notebook_environment`` with further strategies."""
+    run_module(ARGUMENT_SPEC, lambda module, progress: _make(module, progress, strategies), supports_check_mode=True)
+
+
+def _make(module, progress, strategies) -> dict:
+    params = module.params
+    resolutions = [_resolution(number, item) for number, item in enumerate(params["resolutions"], 1)]
+    # Ansible masks these wherever they turn up in what the module returns, its arguments among them.
+    module.no_log_values.update(_passwords(resolutions))
+    results = make(
+        resolutions,
+        strategy=params["strategy"],
+        source=_directory(params["source"]),
+        base=params["base"],
+        reuse=params["reuse"],
+        timeout=_positive(params, "timeout"),
+        cache_dir=params["cache_dir"],
+        installer=params["installer"],
+        max_size=_bytes(params["max_size"]),
+        max_age=_positive(params, "max_age") * 86400.0,
+        check=module.check_mode,
+        progress=progress,
+        strategies=strategies,
+    )
+    answer = _answer(results)
+    failed = [result for result in results if result.build.phase == "Failed"]
+    if failed:
+        raise EngineError(_told(failed, len(results)), code=failed[0].build.reason, **answer)
+    return answer
+
+
+def _answer(results: list[EnvironmentResult]) -> dict:
+    shown = [_without_credentials(result.as_dict()) for result in results]
+    first = shown[0] if shown else {"environment": None, "build": None}
+    before = [item for item in shown if item["build"]["phase"] == "Cached"]
+    return {
+        "changed": any(result.build.phase in ("Complete", "Planned") for result in results),
+        "environments": shown,
+        "environment": first["environment"],
+        "build": first["build"],
+        "diff": {"before": _listed(before), "after": _listed(item for item in shown if item["build"]["phase"] != "Failed")},
+    }
+
+
+def _listed(items) -> str:
+    """Return environments as text for diff mode, a line for each and for each of its requirements."""
+    return "".join(f"{item['key']}\n" + "".join(f"  {line}\n" for line in item["requirements"]) for item in items)
+
+
+def _told(failed: list[EnvironmentResult], count: int) -> str:
+    first = failed[0]
+    which = first.notebooks[0] + (f" and {len(first.notebooks) - 1} more" if len(first.notebooks) > 1 else "")
+    others = f"{len(failed)} of {count} environments could not be made. The first, for" if count > 1 else "The environment for"
+    return f"{others} {which}: {first.build.message}"
+
+
+def _resolution(number: int, item: dict) -> Resolution:
+    lines = item.get("requirements") or []
+    if not isinstance(item.get("notebook"), str) or not isinstance(lines, list) or not all(isinstance(x, str) for x in lines):
+        raise EngineError(
+            f"resolutions, item {number}: a resolution is a dict with 'notebook' (text) and 'requirements' (a list of text),"
+            " as notebook_requirements returns it."
+        )
+    return Resolution.from_dict({"tier": "declared", **item, "requirements": lines})
+
+
+def _directory(source: dict | None) -> str | None:
+    if source is None:
+        return None
+    if not os.path.isdir(source["path"]):
+        raise EngineError(f"source.path names {source['path']}, which is no directory.", code="source_missing")
+    return os.path.abspath(source["path"])
+
+
+def _positive(params: dict, name: str) -> int:
+    if params[name] <= 0:
+        raise EngineError(f"{name} must be more than 0, not {params[name]}.")
+    return params[name]
+
+
+def _bytes(text: str) -> int:
+    try:
+        return human_to_bytes(text)
+    except ValueError:
+        raise EngineError(f"max_size must be a number of bytes with or without a unit, such as 20G, not {text}.") from None
+
+
+def _without_credentials(item):
+    if isinstance(item, dict):
+        return {key: _without_credentials(value) for key, value in item.items()}
+    if isinstance(item, list):
+        return [_without_credentials(value) for value in item]
+    return without_credentials(item) if isinstance(item, str) else item
+
+
+def _passwords(resolutions: list[Resolution]) -> set[str]:
+    text = "\n".join(line for resolution in resolutions for line in resolution.requirements)
+    return set(re.findall(r"://[^/@\s:]*:([^/@\s]+)@", text))

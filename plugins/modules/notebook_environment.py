@@ -1,0 +1,207 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, mlops.notebooks contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make or find the environments that notebooks run in."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: notebook_environment
+short_description: Make or find the environments that notebooks run in
+version_added: "0.1.0"
+author: mlops.notebooks contributors (@mlops-notebooks)
+description:
+  - Turns the resolutions of M(mlops.notebooks.notebook_requirements) into environments, each distinct one once.
+  - An environment is named by its content key, a hash over the interpreter, the requirement lines, the files that these
+    lines name, and the builder. What exists under its key is found again and reported as cached.
+  - Two runs that need the same environment at the same time make it once. A build that failed or was killed leaves
+    nothing that a later run takes for an environment.
+  - The strategy V(venv) makes virtual environments on the machine that the module runs on. They hold the requirements and
+    what runs notebooks (papermill, nbclient, nbformat, ipykernel) in one resolution.
+requirements:
+  - packaging
+  - uv, or an interpreter whose C(venv) module can install pip
+extends_documentation_fragment:
+  - mlops.notebooks.attributes
+  - mlops.notebooks.attributes.action_group
+  - mlops.notebooks.progress
+attributes:
+  check_mode:
+    support: full
+    details: Says which environments it would build.
+  diff_mode:
+    support: full
+    details: Shows the environments that exist before and after, with their requirement lines.
+  idempotent:
+    support: partial
+    details: With O(reuse=never) it builds each time.
+options:
+  strategy:
+    description:
+      - How to make the environments.
+      - V(auto) takes the best strategy that works here; V(venv) makes virtual environments.
+      - The full name of a strategy of another collection, such as V(acme.builders.conda), takes that one.
+    type: str
+    default: auto
+  resolutions:
+    description:
+      - What the notebooks need, as RV(mlops.notebooks.notebook_requirements#module:resolutions) has it.
+      - Written by hand, each needs C(notebook) and C(requirements).
+    type: list
+    elements: dict
+    required: true
+  source:
+    description: The tree that the notebooks belong to.
+    type: dict
+    suboptions:
+      path:
+        description: Directory that paths in requirement lines are relative to.
+        type: path
+        required: true
+  base:
+    description:
+      - What to build upon. For the strategy V(venv) an interpreter, as a path or a version such as V(3.11).
+      - Without it, the first interpreter that fits C(python_requires) of the resolution is taken, the version that the
+        module itself runs with preferred.
+      - For root, only interpreters count that other users can reach, since notebooks run without root's rights.
+    type: str
+  reuse:
+    description:
+      - What to do with an environment that exists.
+      - V(if-exists) takes it, V(verify) takes it when its interpreter starts and what is installed is still what was
+        installed, V(never) builds it anew.
+    type: str
+    choices: [if-exists, never, verify]
+    default: if-exists
+  timeout:
+    description: Seconds that one build may take.
+    type: int
+    default: 1800
+  cache_dir:
+    description:
+      - Directory that keeps environments, their build logs and bytecode.
+      - The default is E(MLOPS_NOTEBOOKS_CACHE), else C(/var/cache/mlops.notebooks) for root and
+        C(mlops.notebooks) in the user's cache directory for others.
+      - For root it must belong to root, be writable by root only, and be open to other users.
+    type: path
+  installer:
+    description: V(auto) takes uv where it is installed, else pip.
+    type: str
+    choices: [auto, uv, pip]
+    default: auto
+  max_size:
+    description:
+      - How much disk space environments may take, such as V(20G); the ones unused for longest are removed.
+      - Environments that are in use, or were in the last ten minutes, are never removed.
+    type: str
+    default: 20G
+  max_age:
+    description: Days after which an environment that nobody used is removed.
+    type: int
+    default: 30
+seealso:
+  - module: mlops.notebooks.notebook_requirements
+  - module: mlops.notebooks.notebook_validation
+"""
+
+EXAMPLES = r"""
+- name: Find out what the notebooks need
+  mlops.notebooks.notebook_requirements:
+    path: /srv/project
+  register: needs
+
+- name: Make the environments
+  mlops.notebooks.notebook_environment:
+    resolutions: "{{ needs.resolutions }}"
+    source:
+      path: /srv/project
+  register: made
+
+- name: Make one environment by hand, on a given interpreter
+  mlops.notebooks.notebook_environment:
+    strategy: venv
+    base: "3.11"
+    resolutions:
+      - notebook: report.ipynb
+        requirements:
+          - pandas>=2
+          - matplotlib
+
+- name: Check what an earlier run left, and make it anew where it was damaged
+  mlops.notebooks.notebook_environment:
+    resolutions: "{{ needs.resolutions }}"
+    source:
+      path: /srv/project
+    reuse: verify
+"""
+
+RETURN = r"""
+environments:
+  description: One entry for each distinct environment; also returned when builds failed.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    key:
+      description: Content key. Same key, same environment.
+      type: str
+    notebooks:
+      description: The notebooks that share it.
+      type: list
+      elements: str
+    requirements:
+      description: Their requirement lines, without credentials.
+      type: list
+      elements: str
+    environment:
+      description: What to run in; null where the build failed or is only planned.
+      type: dict
+    build:
+      description: How it came to be, or why it did not.
+      type: dict
+  sample:
+    - key: b2a98e867ab8a66c76c7f6af94da0adb
+      notebooks: [report.ipynb]
+      requirements: [pandas>=2]
+      environment:
+        kind: venv
+        reference: /var/cache/mlops.notebooks/environments/b2a98e867ab8a66c76c7f6af94da0adb
+        digest: sha256:4b9bc369b90b8c74b5d64d88ae237115130d8a1c179f67418d0b8d6faae14d12
+        key: b2a98e867ab8a66c76c7f6af94da0adb
+        cached: false
+        strategy: venv
+        python: /var/cache/mlops.notebooks/environments/b2a98e867ab8a66c76c7f6af94da0adb/bin/python
+        python_version: 3.11.2
+      build:
+        name: b2a98e867ab8a66c76c7f6af94da0adb
+        phase: Complete
+        reason: null
+        message: null
+        duration: 4.8
+        log: /var/cache/mlops.notebooks/builds/b2a98e867ab8a66c76c7f6af94da0adb.log
+        log_tail: []
+        stages: {create: 0.2, install: 0.9, compile: 3.5, check: 0.2}
+        commit: null
+environment:
+  description: The environment of the first entry of RV(environments), for calls with one resolution.
+  returned: always
+  type: dict
+build:
+  description:
+    - The build of the first entry of RV(environments).
+    - Its C(phase) is C(Complete), C(Cached), C(Failed), or C(Planned) in check mode.
+  returned: always
+  type: dict
+code:
+  description: Code of the error taxonomy for the first failure.
+  returned: failure
+  type: str
+  sample: dependency_not_found
+"""
+
+from ansible_collections.mlops.notebooks.plugins.module_utils.environment import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""report.json and junit.xml, as other programs read them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import pytest
+import samples
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.report.write import write
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.verdict import Verdict
+from lxml import etree
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+NASTY = "\x00\x1b[31m\x08 ]]> <&\"' \ud800 \ufffe 🐍"
+
+
+def junit(verdicts, target: Path, **options) -> etree._Element:
+    write(verdicts, target, formats=["junit"], **options)
+    return etree.parse(target / "junit.xml").getroot()
+
+
+def document(verdicts, target: Path, **options) -> dict:
+    write(verdicts, target, formats=["json"], **options)
+    return json.loads((target / "report.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("schema", ["junit.xsd", "jenkins-junit.xsd"])
+def test_junit_keeps_to_the_common_schemas(verdicts, target, schema):
+    nasty = samples.failing(cause=NASTY, advice=(NASTY,), warnings=(NASTY,), code=NASTY)
+    root = junit([*verdicts, replace(nasty, notebook=f"{NASTY}/{NASTY}.ipynb")], target, title=NASTY, source=samples.SOURCE)
+    etree.XMLSchema(etree.parse(HERE / schema)).assertValid(root)
+
+
+@pytest.mark.parametrize("schema", ["junit.xsd", "jenkins-junit.xsd"])
+def test_a_report_of_nothing_keeps_to_the_schemas(target, schema):
+    etree.XMLSchema(etree.parse(HERE / schema)).assertValid(junit([], target, title=""))
+
+
+def test_junit_has_a_suite_a_directory_and_a_case_a_notebook(verdicts, target):
+    root = junit(verdicts, target)
+    sales = next(suite for suite in root if suite.get("name") == "sales")
+    assert [case.get("name") for case in sales.iter("testcase")] == [
+        "currency.ipynb", "forecast.ipynb", "monthly-summary.ipynb", "price-bands.ipynb",
+    ]
+    assert (sales.get("tests"), sales.get("failures")) == ("4", "2")
+    assert sum(int(suite.get("tests")) for suite in root) == 8
+    assert sales.get("timestamp") == "2026-03-02T08:15:00"
+
+
+def test_a_junit_failure_says_cause_advice_and_traceback(verdicts, target):
+    failures = {failure.get("type"): failure for failure in junit(verdicts, target).iter("failure")}
+    failure = failures["cell_error"]
+    assert failure.get("message") == "Cell 3 raised KeyError: 'Atlantis'."
+    assert "----> 2 totals['Atlantis']" in failure.text and "tag raises-exception" in failure.text
+    assert "%pip install seaborn" in failures["missing_module"].text
+    assert "the text differs in 1 line" in failures["golden_mismatch"].text
+
+
+def test_junit_tells_tier_environment_and_cache_hits(verdicts, target):
+    properties = {item.get("name"): item.get("value") for item in junit(verdicts, target).iter("property")}
+    assert properties["sales/currency.ipynb: cached"] == "true"
+    assert properties["sales/currency.ipynb: tier"] == "declared"
+    assert properties["sales/currency.ipynb: environment"] == samples.KEY
+
+
+def test_report_json_keeps_to_its_schema(verdicts, target):
+    schema = json.loads((ROOT / "docs" / "report.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(document(verdicts, target, source=samples.SOURCE), schema)
+
+
+def test_the_schema_names_every_field_of_a_verdict():
+    schema = json.loads((ROOT / "docs" / "report.schema.json").read_text())
+    fields = set(Verdict("a.ipynb", "succeeded").as_dict())
+    assert set(schema["properties"]["verdicts"]["items"]["properties"]) == fields | {"page"}
+
+
+def test_credentials_in_the_url_of_the_source_are_not_reported(verdicts, target):
+    source = {"url": "https://robot:s3cr3t-token-of-the-robot@git.example.org/x.git?access_token=abc", "ref": None, "branch": "x"}
+    write(verdicts, target, source=source)
+    assert json.loads((target / "report.json").read_text())["source"] == {"url": "https://git.example.org/x.git"}
+    assert not [path for path in target.rglob("*") if path.is_file() and b"s3cr3t" in path.read_bytes()]

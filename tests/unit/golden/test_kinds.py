@@ -27,9 +27,18 @@ def test_the_runs_hold_24_kinds_that_truly_differ():
     first, second = run("first"), run("second")
     kinds = [cell["metadata"]["tags"][0] for cell in first["cells"][1:]]
     assert len(set(kinds)) == 24
-    same = {kind for kind, a, b in zip(kinds, first["cells"][1:], second["cells"][1:]) if a["outputs"] == b["outputs"]}
+    runs = zip(kinds, first["cells"][1:], second["cells"][1:], strict=True)
+    same = {kind for kind, one, other in runs if one["outputs"] == other["outputs"]}
     # figure_repr holds an address; split_stream is split by chance
-    assert same <= {"stable_text", "table", "image", "image_with_noise", "split_stream", "version_text", "expected_error"}
+    assert same <= {
+        "stable_text",
+        "table",
+        "image",
+        "image_with_noise",
+        "split_stream",
+        "version_text",
+        "expected_error",
+    }
 
 
 @pytest.mark.parametrize(("golden", "executed"), [("first", "second"), ("second", "first")])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cells and outputs of an executed notebook, as nbformat 4 stores them, in the form that comparing and judging need."""
+"""The cells and outputs of an executed notebook, in the form that comparing and judging need."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from collections.abc import Iterator
 INJECTED = frozenset({"injected-parameters", "papermill-error-cell-tag"})
 
 # ECMA-48 escape sequences: CSI, OSC (ended by BEL or ST), and the two-character ones.
-_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-Z\\^-~]|\x9b[0-?]*[ -/]*[@-~]")
+_ANSI = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-Z\\^-~]|\x9b[0-?]*[ -/]*[@-~]"
+)
 
 
 def joined(text: object) -> str:
@@ -62,12 +64,16 @@ def outputs(cell: dict) -> Iterator[dict]:
 
 def stream(cell: dict, name: str) -> str:
     """Return all that the cell wrote to ``stdout`` or ``stderr``, in one piece however it was split on the way."""
-    pieces = (joined(out.get("text")) for out in outputs(cell) if out.get("output_type") == "stream" and out.get("name") == name)
+    pieces = (
+        joined(out.get("text"))
+        for out in outputs(cell)
+        if out.get("output_type") == "stream" and out.get("name") == name
+    )
     return "".join(pieces)
 
 
 def bundle(output: dict) -> dict:
-    """Return the MIME bundle of a display_data or execute_result; multi-line texts are joined, JSON is left as it is."""
+    """Return the MIME bundle of a display_data or execute_result; multi-line texts are joined, JSON is left alone."""
     data = output.get("data")
     if not isinstance(data, dict):
         return {}

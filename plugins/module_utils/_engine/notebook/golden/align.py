@@ -24,7 +24,7 @@ def align(golden: Cells, executed: Cells) -> list[tuple[int | None, int | None]]
     pairs: list[tuple[int | None, int | None]] = []
     for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
         if tag == "equal" or i2 - i1 == j2 - j1 and _types(left[i1:i2]) == _types(right[j1:j2]):
-            pairs += zip(range(i1, i2), range(j1, j2))
+            pairs += zip(range(i1, i2), range(j1, j2), strict=False)
         else:
             pairs += _by_likeness(left, right, (i1, i2), (j1, j2))
     return pairs

@@ -24,7 +24,7 @@ _REFERENCE = "application/vnd.jupyter.widget-view+json"
 
 @dataclass(frozen=True)
 class Output:
-    """One output: kind is ``stdout``, ``stderr``, ``display_data``, ``execute_result`` or ``error``; data by MIME type."""
+    """One output and its data by MIME type; kind is ``stdout``, ``stderr`` or an output type of nbformat."""
 
     kind: str
     data: dict
@@ -44,14 +44,17 @@ class Shown:
 
     def texts(self) -> list[str]:
         """Return the texts that the user's patterns apply to, in a fixed order."""
-        return [item for output in (*self.streams, *self.results) for mime, item in output.data.items() if _is_text(mime)]
+        return [
+            item for output in (*self.streams, *self.results) for mime, item in output.data.items() if _is_text(mime)
+        ]
 
     def with_texts(self, texts: Iterator[str]) -> Shown:
         """Return the same with as many texts taken from the iterator as ``texts()`` gave."""
 
         def taken(group: tuple[Output, ...]) -> tuple[Output, ...]:
             return tuple(
-                Output(out.kind, {mime: next(texts) if _is_text(mime) else item for mime, item in out.data.items()}) for out in group
+                Output(out.kind, {mime: next(texts) if _is_text(mime) else item for mime, item in out.data.items()})
+                for out in group
             )
 
         return Shown(taken(self.streams), taken(self.results))
@@ -96,7 +99,9 @@ def _lone(golden: Output | None, executed: Output | None) -> CellDiff:
         mime, text = _preview(golden)
         return CellDiff(0, "missing_output", f"The output {golden.name} is missing.", mime=mime, expected=text)
     mime, text = _preview(executed)
-    return CellDiff(0, "extra_output", f"The output {executed.name} is not in the golden notebook.", mime=mime, actual=text)
+    return CellDiff(
+        0, "extra_output", f"The output {executed.name} is not in the golden notebook.", mime=mime, actual=text
+    )
 
 
 def _preview(output: Output) -> tuple[str, str]:
@@ -107,7 +112,11 @@ def _preview(output: Output) -> tuple[str, str]:
 
 def _datum(golden: Output, executed: Output, mime: str, how: Texts) -> CellDiff | None:
     if mime not in executed.data or mime not in golden.data:
-        present, kind, state = (golden, "missing_output", "no longer has") if mime in golden.data else (executed, "extra_output", "also has")
+        present, kind, state = (
+            (golden, "missing_output", "no longer has")
+            if mime in golden.data
+            else (executed, "extra_output", "also has")
+        )
         _, text = _preview(Output(present.kind, {mime: present.data[mime]}))
         texts = {"expected" if present is golden else "actual": text}
         return CellDiff(0, kind, f"The output {executed.kind} {state} {mime}.", mime=mime, **texts)
@@ -147,11 +156,17 @@ def _text(before: str, after: str, mime: str, how: Texts) -> CellDiff | None:
     return _mismatch(mime, f"{mime} differs", before, after, how, left, right)
 
 
-def _mismatch(mime: str, what: str, before: str, after: str, how: Texts, left: str | None = None, right: str | None = None) -> CellDiff:
+def _mismatch(
+    mime: str, what: str, before: str, after: str, how: Texts, left: str | None = None, right: str | None = None
+) -> CellDiff:
     diff = how.diff(before if left is None else left, after if right is None else right)
     gone = next((line[1:] for line in diff.splitlines()[3:] if line.startswith("-")), None)
     new = next((line[1:] for line in diff.splitlines()[3:] if line.startswith("+")), None)
-    parts = [f"{word} {' '.join(line.split())[:80]!r}" for word, line in (("expected", gone), ("found", new)) if line is not None]
+    parts = [
+        f"{word} {' '.join(line.split())[:80]!r}"
+        for word, line in (("expected", gone), ("found", new))
+        if line is not None
+    ]
     message = f"{what}: {', '.join(parts)}." if parts else f"{what}."
     shown_texts = {"expected": _bounded(terminal_text(before)), "actual": _bounded(terminal_text(after))}
     return CellDiff(0, "output_mismatch", message, mime=mime, diff=diff, **shown_texts)
@@ -168,7 +183,7 @@ def _json_difference(golden: object, executed: object, how: Texts, place: str) -
                 return found
         return None
     if isinstance(golden, list) and isinstance(executed, list):
-        for number, (left, right) in enumerate(zip(golden, executed)):
+        for number, (left, right) in enumerate(zip(golden, executed, strict=False)):
             found = _json_difference(left, right, how, f"{place}[{number}]")
             if found:
                 return found

@@ -16,7 +16,9 @@ from .stamps import RunTimes, run_time
 from .text import Texts
 
 
-def compare(executed: dict, golden: dict, options: GoldenOptions | None = None, *, golden_name: str = "golden") -> Comparison:
+def compare(
+    executed: dict, golden: dict, options: GoldenOptions | None = None, *, golden_name: str = "golden"
+) -> Comparison:
     """Compare the outputs of two notebooks, given as the JSON of nbformat 4.
 
     golden_name: the golden notebook as the user knows it.
@@ -25,7 +27,10 @@ def compare(executed: dict, golden: dict, options: GoldenOptions | None = None, 
     """
     options = options or GoldenOptions()
     if not isinstance(golden.get("cells"), list):
-        raise EngineError(f"The golden notebook {golden_name} has no list of cells: save it as notebook format 4.", code="golden_missing")
+        raise EngineError(
+            f"The golden notebook {golden_name} has no list of cells: save it as notebook format 4.",
+            code="golden_missing",
+        )
     before, after = _cells(golden, options), _cells(executed, options)
     times = RunTimes(run_time(golden), run_time(executed))
     diffs: list[CellDiff] = []
@@ -60,14 +65,23 @@ def compare(executed: dict, golden: dict, options: GoldenOptions | None = None, 
 def _cells(notebook: dict, options: GoldenOptions) -> list[tuple[int, dict]]:
     """Return the cells that count: code cells, and the others where the source is compared."""
     cells = source_cells(notebook)
-    return cells if options.compare_source else [pair for pair in cells if pair[1].get("cell_type") == "code" and source(pair[1]).strip()]
+    return (
+        cells
+        if options.compare_source
+        else [pair for pair in cells if pair[1].get("cell_type") == "code" and source(pair[1]).strip()]
+    )
 
 
 def _alone(golden: tuple[int, dict] | None, executed: tuple[int, dict] | None) -> CellDiff:
     if executed is None:
         assert golden is not None
         text = source(golden[1])
-        return CellDiff(golden[0], "missing_cell", f"Cell {golden[0]} of the golden notebook is not in this one.", expected=text[:2000])
+        return CellDiff(
+            golden[0],
+            "missing_cell",
+            f"Cell {golden[0]} of the golden notebook is not in this one.",
+            expected=text[:2000],
+        )
     text = source(executed[1])
     return CellDiff(executed[0], "extra_cell", f"Cell {executed[0]} is not in the golden notebook.", actual=text[:2000])
 
@@ -77,11 +91,29 @@ def _besides_outputs(index: int, old: dict, new: dict, options: GoldenOptions) -
     before, after = source(old).strip(), source(new).strip()
     if options.compare_source and before != after:
         diff = Texts().diff(before, after)
-        diffs.append(CellDiff(index, "source_mismatch", f"The source of cell {index} differs.", expected=before[:2000], actual=after[:2000], diff=diff))
+        diffs.append(
+            CellDiff(
+                index,
+                "source_mismatch",
+                f"The source of cell {index} differs.",
+                expected=before[:2000],
+                actual=after[:2000],
+                diff=diff,
+            )
+        )
     counts = old.get("execution_count"), new.get("execution_count")
     if not options.ignore_execution_count and counts[0] != counts[1]:
         message = f"The execution count of cell {index} is {counts[1]}, expected {counts[0]}."
-        diffs.append(CellDiff(index, "output_mismatch", message, mime="execution_count", expected=str(counts[0]), actual=str(counts[1])))
+        diffs.append(
+            CellDiff(
+                index,
+                "output_mismatch",
+                message,
+                mime="execution_count",
+                expected=str(counts[0]),
+                actual=str(counts[1]),
+            )
+        )
     return diffs
 
 

@@ -57,11 +57,17 @@ class GoldenOptions(Value):
         for name in ("rtol", "atol", "image_tolerance"):
             if name in given:
                 given[name] = _number(given[name], f"comparison.{name}")
-        for name in (name for name in given if name.startswith("ignore_") and name != "ignore_outputs" or name == "compare_source"):
+        for name in (
+            name
+            for name in given
+            if name.startswith("ignore_") and name != "ignore_outputs" or name == "compare_source"
+        ):
             if not isinstance(given[name], bool):
                 raise EngineError(f"comparison.{name} must be true or false, not {given[name]!r}.")
         if "ignore_outputs" in given:
-            given["ignore_outputs"] = tuple(_output(item) for item in _list(given["ignore_outputs"], "comparison.ignore_outputs"))
+            given["ignore_outputs"] = tuple(
+                _output(item) for item in _list(given["ignore_outputs"], "comparison.ignore_outputs")
+            )
         if "patterns" in given:
             given["patterns"] = tuple(_pattern(item) for item in _list(given["patterns"], "comparison.patterns"))
         return cls(**given)
@@ -129,5 +135,7 @@ def _pattern(item: object) -> tuple[str, str]:
     unknown = sorted(set(item) - {"pattern", "replacement"})
     replacement = item.get("replacement", "")
     if unknown or not isinstance(replacement, str):
-        raise EngineError(f"comparison.patterns takes pattern and replacement, both strings, not {unknown or replacement!r}.")
+        raise EngineError(
+            f"comparison.patterns takes pattern and replacement, both strings, not {unknown or replacement!r}."
+        )
     return check_pattern(item.get("pattern"), replacement, where="comparison.patterns"), replacement

@@ -43,7 +43,9 @@ def check_pattern(pattern: object, replacement: str | None = None, *, where: str
         try:
             compiled.sub(replacement, "")
         except (re.error, IndexError) as error:
-            raise EngineError(f"The replacement {replacement!r} of {where} does not fit {pattern!r}: {error}.") from None
+            raise EngineError(
+                f"The replacement {replacement!r} of {where} does not fit {pattern!r}: {error}."
+            ) from None
     return pattern
 
 

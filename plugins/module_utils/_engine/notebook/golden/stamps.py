@@ -83,7 +83,9 @@ def _read(stamp: str) -> tuple[datetime, bool] | None:
         return None
     year, month, day, hour, minute = (int(part or 0) for part in match.groups())
     try:
-        return datetime(year, month, day, hour, minute, tzinfo=timezone.utc), not re.search(r"\d[T ]00:00(:00)?\b|^[\d/-]+$", stamp)
+        return datetime(year, month, day, hour, minute, tzinfo=timezone.utc), not re.search(
+            r"\d[T ]00:00(:00)?\b|^[\d/-]+$", stamp
+        )
     except ValueError:
         return None
 

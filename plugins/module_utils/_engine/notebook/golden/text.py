@@ -57,7 +57,9 @@ class Texts:
         if self.options.ignore_timestamps:
             text = _FILE_STAMP.sub("<stamp>", text)
         if self.options.ignore_timings:
-            text = re.sub(r"<duration>(?:\s*<duration>)*", "<duration>", _LOOPS.sub("<loops>", _DURATION.sub("<duration>", text)))
+            text = re.sub(
+                r"<duration>(?:\s*<duration>)*", "<duration>", _LOOPS.sub("<loops>", _DURATION.sub("<duration>", text))
+            )
         return sort_sets(text) if mime == "text/plain" or not mime.count("/") else text
 
     def equal(self, golden: str, executed: str, *, lines: bool = False) -> bool:
@@ -65,7 +67,7 @@ class Texts:
         if golden == executed:
             return True
         left, right = self._tokens(golden, lines), self._tokens(executed, lines)
-        return len(left) == len(right) and all(self._same(a, b) for a, b in zip(left, right))
+        return len(left) == len(right) and all(self._same(a, b) for a, b in zip(left, right, strict=False))
 
     def diff(self, golden: str, executed: str) -> str:
         """Return a unified diff of two normalised texts in which equal lines are shown as equal."""
@@ -73,7 +75,7 @@ class Texts:
         shown = list(after)
         for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
             if tag == "replace" and i2 - i1 == j2 - j1:
-                for i, j in zip(range(i1, i2), range(j1, j2)):
+                for i, j in zip(range(i1, i2), range(j1, j2), strict=False):
                     if self.equal(before[i], after[j]):
                         shown[j] = before[i]
         lines = list(difflib.unified_diff(before, shown, "golden", "executed", n=2, lineterm=""))

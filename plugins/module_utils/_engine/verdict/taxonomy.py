@@ -1,0 +1,438 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one table of everything that can go wrong; docs/errors.md is generated from it."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+
+from ..values.base import Value
+
+# Coarse groups, kept apart because a different person acts on each.
+CATEGORIES = {
+    "configuration_error": "What was asked cannot be meant: options, paths, notebooks that are none.",
+    "dependency_install_failed": "The packages that the notebook needs are not there.",
+    "environment_setup_failed": "The place the notebook runs in is not fit for it.",
+    "notebook_execution_failed": "The notebook's own code fails.",
+    "validation_warning_failure": "The notebook runs, but a policy forbids the warnings it shows.",
+    "validation_stderr_failure": "The notebook runs, but a policy forbids what it writes to stderr.",
+    "validation_output_failure": "The notebook runs, but its values are not the expected ones.",
+    "validation_strict_mode_failure": "The notebook runs, but not as cleanly as strict mode asks.",
+    "golden_mismatch": "The notebook runs, but its outputs differ from the golden notebook.",
+    "infrastructure": "Nothing that the notebook can help; worth another try.",
+}
+
+
+@dataclass(frozen=True)
+class Entry(Value):
+    """One failure. cause: one sentence. advice: each an action. retryable: the same work may pass on another try.
+
+    reasons: values of ``RunResult.reason`` that mean it. patterns: regular expressions by which it is recognised in
+    ``ename: evalue`` of an error, or in the log of a build; the first entry of the table that matches wins.
+    """
+
+    code: str
+    category: str
+    cause: str
+    advice: tuple[str, ...]
+    retryable: bool = False
+    reasons: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+
+
+_CONFIG = "configuration_error"
+_DEPENDENCY = "dependency_install_failed"
+_SETUP = "environment_setup_failed"
+_CODE = "notebook_execution_failed"
+_OUTPUT = "validation_output_failure"
+_INFRA = "infrastructure"
+
+TABLE: tuple[Entry, ...] = (
+    Entry(
+        "invalid_input", _CONFIG, "An option or a file cannot be used as it is.", ("Correct what the message names.",)
+    ),
+    Entry(
+        "notebook_not_found",
+        _CONFIG,
+        "There is no notebook at this path.",
+        ("Give a path or glob relative to the source.",),
+    ),
+    Entry(
+        "notebook_invalid",
+        _CONFIG,
+        "The file is no Jupyter notebook.",
+        ("Open it in Jupyter and save it anew, or leave it out with the exclude option.",),
+    ),
+    Entry(
+        "kernel_unsupported",
+        _CONFIG,
+        "The notebook asks for a kernel that is not available here.",
+        ("Choose a Python kernel in Jupyter and save the notebook, or leave it out with the exclude option.",),
+    ),
+    Entry(
+        "requirements_invalid",
+        _CONFIG,
+        "A requirements file has a line that cannot be read.",
+        ("Correct the line that the message names.",),
+    ),
+    Entry(
+        "requirements_missing",
+        _CONFIG,
+        "Nothing says what the notebook needs, and fallback is fail.",
+        ("Add a requirements.txt beside the notebook.", "Or set generate: true to find the needs from the imports."),
+    ),
+    Entry(
+        "source_unavailable",
+        _CONFIG,
+        "The source of the notebooks cannot be fetched.",
+        ("Check the address, the branch, tag or commit, and the credentials.",),
+    ),
+    Entry(
+        "golden_missing",
+        _CONFIG,
+        "There is no golden notebook to compare with.",
+        ("Keep a good run's executed notebook at the path that the golden option names.",),
+    ),
+    Entry(
+        "output_unwritable",
+        _CONFIG,
+        "The place for reports or results cannot be written.",
+        ("Choose a directory that you may write to.",),
+    ),
+    Entry(
+        "missing_library",
+        _CONFIG,
+        "The interpreter that runs the module lacks a Python package.",
+        ("Install the package that the message names for the interpreter that runs the module.",),
+    ),
+    Entry(
+        "python_unsupported",
+        _DEPENDENCY,
+        "A package or a module does not fit the version of Python.",
+        (
+            "Choose another version of Python for the environment.",
+            "Or pin a version of the package that supports this one.",
+        ),
+    ),
+    Entry(
+        "dependency_conflict",
+        _DEPENDENCY,
+        "The requirements contradict each other.",
+        ("Loosen or change the pins that the message names.",),
+    ),
+    Entry(
+        "network_unavailable",
+        _INFRA,
+        "A host on the network cannot be reached.",
+        (
+            "Check the network, the proxy and the addresses in use.",
+            "If the runs have no network by intent, keep the data beside the notebook.",
+        ),
+        retryable=True,
+        patterns=(
+            r"Temporary failure in name resolution|Name or service not known|nodename nor servname|getaddrinfo failed",
+            r"No address associated with hostname|NameResolutionError|Failed to resolve|[Cc]ould not resolve host",
+            r"Network is unreachable|No route to host|Failed to establish a new connection|Max retries exceeded",
+            r"\bConnect(?:ion)?Timeout|ConnectTimeoutError|ReadTimeoutError|\bURLError\b|ClientConnectorError",
+            r"^\w*(?:ConnectionError|ConnectError|NewConnectionError)\b|Connection refused|ConnectionResetError",
+            r"couldn't connect to 'https?://|We couldn't connect to|offline mode is enabled",
+        ),
+    ),
+    Entry(
+        "disk_full",
+        _SETUP,
+        "The disk is full, or a file is larger than the limit allows.",
+        ("Free space where the cache directory lies, or choose another.", "Or raise limits.file_size."),
+        patterns=(r"No space left on device", r"Disk quota exceeded", r"\[Errno (?:28|122|27)\]", r"File too large"),
+    ),
+    Entry(
+        "dependency_build_failed",
+        _DEPENDENCY,
+        "A requirement does not build from its source.",
+        ("Choose a version that has a wheel for this platform.", "Or install what its build needs."),
+    ),
+    Entry(
+        "dependency_not_found",
+        _DEPENDENCY,
+        "A requirement does not exist under this name or version.",
+        ("Correct the name or the version in the line that the message names.",),
+    ),
+    Entry(
+        "dependency_install_failed",
+        _DEPENDENCY,
+        "The installer reports errors, or what it installed cannot be imported.",
+        (
+            "Read the installer's words below, and correct the requirement.",
+            "Do not install at run time: let an image or environment hold the packages beforehand, "
+            "made by a user who may write there.",
+            "Pin the versions that are known to work.",
+        ),
+    ),
+    Entry(
+        "build_timeout",
+        _SETUP,
+        "Making the environment took longer than its timeout.",
+        ("Raise the timeout of the environment.", "Or require less, or versions that have wheels."),
+    ),
+    Entry(
+        "environment_setup_failed",
+        _SETUP,
+        "The environment could not be made.",
+        ("Check that the cache directory can be written and that the interpreter exists.",),
+    ),
+    Entry(
+        "system_error",
+        _SETUP,
+        "The operating system refused something.",
+        ("Do what the message says.",),
+    ),
+    Entry(
+        "interrupted",
+        _INFRA,
+        "The work was interrupted.",
+        ("Start it again: nothing half done was kept.",),
+        retryable=True,
+        reasons=("interrupted",),
+    ),
+    Entry(
+        "kernel_start_failed",
+        _INFRA,
+        "No kernel came up.",
+        ("Try again; if it happens always, check that ipykernel is installed in the environment and imports.",),
+        retryable=True,
+        reasons=("kernel_start_failed",),
+    ),
+    Entry(
+        "results_missing",
+        _INFRA,
+        "The run ended without results.",
+        ("Try again; if it happens always, look at the end of the log: the machine may lack memory.",),
+        retryable=True,
+        reasons=("results_missing",),
+    ),
+    Entry(
+        "results_corrupt",
+        _INFRA,
+        "The results do not match their checksum.",
+        ("Try again; if it happens always, the notebook writes where it should not.",),
+        retryable=True,
+        reasons=("results_corrupt",),
+    ),
+    Entry(
+        "missing_module",
+        _DEPENDENCY,
+        "The notebook imports a module that is not in its environment.",
+        (
+            "Declare the distribution that provides it.",
+            "Or set generate: true.",
+            "Or install it in the first cell with %pip.",
+        ),
+    ),
+    Entry(
+        "runtime_install_failed",
+        _DEPENDENCY,
+        "An installation inside the notebook failed.",
+        (
+            "Declare the packages beside the notebook, so that the environment holds them before it runs.",
+            "Then take the installation out of the notebook, or guard it.",
+        ),
+        patterns=(
+            r"does not appear to be a conda environment",
+            r"CalledProcessError: Command .*\b(?:pip3?|conda|mamba|uv)\b.*\binstall\b",
+        ),
+    ),
+    Entry(
+        "incompatible_version",
+        _DEPENDENCY,
+        "An installed package lacks what the notebook takes from it.",
+        ("Pin the version that the notebook was written for.", "Or change the notebook to what newer versions offer."),
+        patterns=(
+            r"^ImportError: cannot import name (?!.*circular)",
+            r"numpy\.dtype size changed|compiled using NumPy 1\.x|numpy\.core\.multiarray failed to import",
+            r"^AttributeError: module '[\w.]+' has no attribute",
+            r"^AttributeError: `?np\.\w+`? (?:was|is) (?:removed|a deprecated)",
+        ),
+    ),
+    Entry(
+        "system_package_missing",
+        _SETUP,
+        "A program or shared library that is no Python package is missing.",
+        ("Install the operating system's package that provides it, or use a base image that holds it.",),
+        patterns=(
+            r"cannot open shared object file|cannot load library|Could not find (?:lib\w+|module '\w+\.dll')",
+            r"\bExecutableNotFound\b|Graphviz executables|MovieWriter \w+ unavailable|Requested MovieWriter",
+            r"TesseractNotFound|pg_config executable not found|JAVA_HOME is not set|Java gateway process exited",
+            r"non-zero exit status 127|: (?:command )?not found$|latex could not be found|chromedriver",
+            r"Kaleido requires Google Chrome",
+        ),
+    ),
+    Entry(
+        "permission_denied",
+        _SETUP,
+        "The notebook writes where it may not.",
+        (
+            "Write to the working directory, to the home directory or to a temporary one: those are always writable.",
+            "Do not count on a fixed user id or on files of the installed packages being writable.",
+        ),
+        patterns=(r"^PermissionError\b", r"\[Errno (?:13|1|30)\]", r"Read-only file system", r"Permission denied"),
+    ),
+    Entry(
+        "out_of_memory",
+        _SETUP,
+        "The run needs more memory than its limit.",
+        ("Raise limits.memory.", "Or work on less data at a time."),
+        reasons=("out_of_memory",),
+        patterns=(
+            r"^\w*MemoryError\b",
+            r"Unable to allocate [\d.]+ \w+ for",
+            r"std::bad_alloc|Cannot allocate memory",
+            r"CUDA out of memory",
+        ),
+    ),
+    Entry(
+        "data_missing",
+        _CODE,
+        "A file or data set that the notebook reads is not there.",
+        (
+            "Add the file to the source, at the path relative to the notebook that it is read from.",
+            "Or hand its place in as a parameter.",
+        ),
+        patterns=(
+            r"^FileNotFoundError\b",
+            r"\[Errno 2\] No such file or directory",
+            r"HTTP Error 40[0134]|40[34] Client Error|404 Not Found",
+            r"Resource .{0,20}\w+.{0,20} not found\.\s+Please use the NLTK Downloader",
+            r"Can't find model '|NoSuchKey|NoSuchBucket|DatasetNotFoundError|No such file: ",
+        ),
+    ),
+    Entry(
+        "stdin_requested",
+        _CODE,
+        "The notebook asks for input, and nobody is there to give it.",
+        ("Take the value from a parameter or an environment variable instead of input() or getpass().",),
+        reasons=("stdin_requested",),
+        patterns=(r"StdinNotImplementedError",),
+    ),
+    Entry(
+        "cell_timeout",
+        _CODE,
+        "A cell took longer than cell_timeout.",
+        ("Raise cell_timeout, or make the cell do less when validated, for example by a parameter.",),
+        reasons=("cell_timeout",),
+    ),
+    Entry(
+        "run_timeout",
+        _CODE,
+        "The notebook took longer than timeout.",
+        ("Raise timeout, or make the notebook do less when validated, for example by a parameter.",),
+        reasons=("run_timeout",),
+    ),
+    Entry(
+        "kernel_died",
+        _CODE,
+        "The kernel ended in the middle of the run.",
+        (
+            "Look for native code that crashes, a process that is killed, or a limit that is reached; "
+            "the end of the log may tell.",
+        ),
+        reasons=("kernel_died",),
+    ),
+    Entry(
+        "premature_exit",
+        _CODE,
+        "The notebook ends itself before its last cell, so the rest was never tried.",
+        ("Remove sys.exit(), exit() or quit(), or make it the last cell.",),
+        reasons=("system_exit",),
+    ),
+    Entry(
+        "output_limit_exceeded",
+        _CODE,
+        "The notebook prints or shows more than the limit.",
+        ("Print less, or raise limits.output.",),
+        reasons=("output_limit",),
+    ),
+    Entry(
+        "display_failed",
+        _CODE,
+        "A cell's code ran, but showing its result raised an error.",
+        ("Show the result in the notebook itself and correct what its display needs.",),
+        reasons=("display_error",),
+    ),
+    Entry(
+        "notebook_execution_failed",
+        _CODE,
+        "A cell raised an error.",
+        ("Correct the cell that the message names; a cell that is meant to fail takes the tag raises-exception.",),
+        reasons=("cell_error",),
+    ),
+    Entry(
+        "warnings_found",
+        "validation_warning_failure",
+        "A cell shows a Python warning, and fail_on_warnings is set.",
+        ("Follow the advice of the warning, or silence it in the notebook with the warnings module.",),
+    ),
+    Entry(
+        "stderr_found",
+        "validation_stderr_failure",
+        "A cell writes to stderr, and fail_on_stderr is set.",
+        ("Correct what it complains of, or write what is no complaint to stdout.",),
+    ),
+    Entry(
+        "expected_output_mismatch",
+        _OUTPUT,
+        "A cell's output is not what expected_outputs says.",
+        ("Correct the notebook, or the expectation where it is out of date.",),
+    ),
+    Entry(
+        "silent_failure",
+        _OUTPUT,
+        "A value is None or NaN where the notebook shows it as a result.",
+        ("Find where the value is lost; a value that may be missing is better said in words than shown.",),
+    ),
+    Entry(
+        "strict_mode_violation",
+        "validation_strict_mode_failure",
+        "The notebook does not keep to strict mode.",
+        ("Correct what the message names, or do not set strict.",),
+    ),
+    Entry(
+        "golden_mismatch",
+        "golden_mismatch",
+        "Outputs differ from the golden notebook.",
+        (
+            "Look at the differences; where the new output is right, keep it as the golden notebook.",
+            "Where they differ in every run, seed the random numbers, give a tolerance or a pattern, "
+            "or tag the cell golden-skip.",
+        ),
+    ),
+    Entry(
+        "validation_failed",
+        _CODE,
+        "Notebooks failed, and fail_on says that this fails the play.",
+        ("Look at the verdicts of the notebooks that the message names.",),
+    ),
+)
+
+_BY_CODE = {row.code: row for row in TABLE}
+_BY_REASON = {reason: row for row in TABLE for reason in row.reasons}
+
+
+def entry(code: str | None) -> Entry:
+    """Return the row with this code; an unknown one is the row ``system_error``, never an exception."""
+    return _BY_CODE.get(code or "", _BY_CODE["system_error"])
+
+
+def by_reason(reason: str) -> Entry:
+    """Return the row that a ``RunResult.reason`` means by itself."""
+    return _BY_REASON.get(reason, _BY_CODE["system_error"])
+
+
+def recognise(text: str) -> Entry | None:
+    """Return the first row whose pattern is found in ``ename: evalue`` or in a log, or None."""
+    return next((row for row, pattern in _compiled() if pattern.search(text)), None)
+
+
+@functools.cache
+def _compiled() -> tuple[tuple[Entry, re.Pattern], ...]:
+    return tuple((row, re.compile("|".join(row.patterns), re.MULTILINE)) for row in TABLE if row.patterns)

@@ -38,10 +38,9 @@ def make_repository(path: Path, env: dict[str, str]) -> None:
         subprocess.run([*git, *words], env=env, check=True)
 
 
-@pytest.fixture(scope="module")
-def scratch(tmp_path_factory) -> Scratch:
-    top = tmp_path_factory.mktemp("docs")
-    clone, home = top / "clone", top / "home"
+@pytest.fixture
+def scratch(tmp_path) -> Scratch:
+    clone, home = tmp_path / "clone", tmp_path / "home"
     home.mkdir()
     clone.mkdir()
     for name in ("ansible.cfg", "requirements.txt", "requirements.yml"):

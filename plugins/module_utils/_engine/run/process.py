@@ -6,8 +6,8 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import select
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from ..values.execution import RunRequest, RunResult
 from . import program, results
 from .identity import Identities, Identity, closed_directory, kill_everything_of
 from .worker import Cancelled, OutOfTime, Worker, WorkerEnded
-from .workspace import Workspace, base_environment, make_workspace, remove_tree
+from .workspace import Workspace, base_environment, make_scratch, make_workspace, remove_tree
 
 GRACE = 30.0  # seconds that a runner may take beyond the run's timeout to tell of it
 
@@ -76,9 +76,8 @@ class _Launcher:
     def __init__(self, requests: Sequence[RunRequest], workers: int, scratch: str | None) -> None:
         self.requests, self.workers = requests, workers
         self.identities = Identities()
-        if self.identities.dropping:
-            for python in sorted({request.python for request in requests}):
-                _require_reachable(python)
+        for python in sorted({request.python for request in requests}):
+            _require_usable(python, self.identities.dropping)
         self.pending = list(enumerate(requests))
         self.lock, self.births = threading.Lock(), threading.Lock()
         self.ended: queue.Queue = queue.Queue()
@@ -87,15 +86,7 @@ class _Launcher:
         self.live: dict[int, Worker] = {}
         self.count = 0
         self.leave_out = frozenset(os.path.realpath(request.output) for request in requests)
-        try:
-            self.root = tempfile.mkdtemp(prefix="mlops-notebooks-", dir=scratch)
-        except OSError as error:
-            raise EngineError(
-                f"The scratch directory {scratch or tempfile.gettempdir()} cannot be written: {error.strerror}. "
-                "Name another one.",
-                code="system_error",
-            ) from error
-        os.chmod(self.root, 0o711)
+        self.root, self.scratch_lock = make_scratch(scratch, self.identities.dropping)
         self.leave_out |= {os.path.realpath(self.root)}
         self.program = os.path.join(self.root, "program.py")
         with open(self.program, "w", encoding="utf-8") as file:
@@ -126,7 +117,7 @@ class _Launcher:
                 self._kill_orphans()
                 program.prctl(program.PR_SET_CHILD_SUBREAPER, 0)
             remove_tree(self.root)
-            for descriptor in (self.wake, self._waker):
+            for descriptor in (self.wake, self._waker, self.scratch_lock):
                 os.close(descriptor)
             for number, handler in handlers.items():
                 signal.signal(number, handler)
@@ -150,8 +141,6 @@ class _Launcher:
         os.write(self._waker, b"x")
 
     def _cancelled(self) -> bool:
-        import select
-
         return bool(select.select([self.wake], [], [], 0)[0])
 
     # --- one slot: runs one notebook at a time ---
@@ -241,16 +230,15 @@ class _Launcher:
         start = {"python": request.python, "program": self.program, "sockets": place.sockets, "cwd": place.cwd}
         start.update(env={name: str(value) for name, value in environment.items()}, log=place.log)
         task = {"request": request.as_dict(), "notebook": place.notebook, "output": place.output}
-        if self.identities.dropping:
-            limits = request.limits.as_dict()
-            who = attempt.identity.popen_arguments()
-            attempt.kernel, connection = program.start_kernel(limits=limits, **start, **who)
-            os.chmod(place.log, 0o600)
-            task["kernel"] = {"connection": connection, "pid": attempt.kernel.pid, "log": place.log}
-        else:
-            task["start"] = start
         deadline = None if request.timeout is None else time.monotonic() + request.timeout + GRACE
         try:
+            if self.identities.dropping:
+                limits, who = request.limits.as_dict(), attempt.identity.popen_arguments()
+                attempt.kernel, connection = program.start_kernel(limits=limits, **start, **who)
+                os.chmod(place.log, 0o600)
+                task["kernel"] = {"connection": connection, "pid": attempt.kernel.pid, "log": place.log}
+            else:
+                task["start"] = start
             attempt.event = worker.ask(task, deadline, self.wake, attempt.heard)
         except WorkerEnded as ended:
             attempt.failure = _worker_death(worker, attempt, str(ended))
@@ -258,6 +246,8 @@ class _Launcher:
             attempt.failure = ("run_timeout", f"The run took longer than {request.timeout:g} seconds.")
         except Cancelled:
             attempt.failure = ("interrupted", None)
+        except (OSError, ValueError) as error:
+            attempt.failure = ("results_missing", f"{type(error).__name__}: {error}")
 
     # --- the end of a run ---
 
@@ -327,11 +317,10 @@ def _result(request: RunRequest, reason: str, message: str | None = None) -> Run
     return RunResult(id=request.id, notebook=request.notebook, reason=reason, message=message)
 
 
-def _require_reachable(python: str) -> None:
-    try:
-        closed = closed_directory(python)
-    except OSError as error:
-        raise EngineError(f"The interpreter {python} cannot be used: {error.strerror}.", code="system_error") from error
+def _require_usable(python: str, dropping: bool) -> None:
+    if not os.access(python, os.X_OK):
+        raise EngineError(f"There is no interpreter {python}. Build the environment first.", code="system_error")
+    closed = closed_directory(python) if dropping else None
     if closed:
         raise EngineError(
             f"The interpreter {python} cannot be reached by the unprivileged user that notebooks run as: the directory "

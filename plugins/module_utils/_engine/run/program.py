@@ -34,6 +34,7 @@ START_ATTEMPTS = 3
 STOP_TIMEOUT = 5.0  # seconds that a kernel has for its exit handlers
 SAVE_EVERY = 5.0  # seconds between two saves of a notebook that still runs
 TAIL_BYTES, TAIL_LINES = 16384, 20
+ERROR_BYTES = 100_000  # of an error's text and of its traceback
 INJECTED = "injected-parameters"
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
 
@@ -230,7 +231,8 @@ def explain_death(code, log_tail, memory_killed):
     if code is None:
         return "kernel_died", "The kernel ended in the middle of the run."
     if code < 0:
-        return "kernel_died", f"The kernel was ended by signal {-code} ({signal.Signals(-code).name})."
+        name = signal.strsignal(-code) or "unknown"
+        return "kernel_died", f"The kernel was ended by signal {-code} ({name})."
     return "kernel_died", f"The kernel ended in the middle of the run with status {code}."
 
 
@@ -311,7 +313,7 @@ def make_client(nb, kernel, limit, stop):
             return super().clear_output(outs, msg, cell_index)
 
     client = Client(nb, timeout=None, iopub_timeout=10, allow_errors=False)
-    client.kc = KernelClient(iopub_channel_class=Channel)
+    client.kc = KernelClient(iopub_channel_class=Channel, shell_channel_class=Channel)
     client.kc.load_connection_info(kernel.connection)
     return client
 
@@ -590,9 +592,13 @@ def _error_of(cell, raised):
     """Return the error that the cell shows; the exception's own where it shows none."""
     for output in reversed(cell.get("outputs") or ()):
         if output.output_type == "error":
-            return {"ename": str(output.ename), "evalue": str(output.evalue), "traceback": list(output.traceback)}
+            return {
+                "ename": str(output.ename)[:ERROR_BYTES],
+                "evalue": str(output.evalue)[:ERROR_BYTES],
+                "traceback": "\n".join(output.traceback)[-ERROR_BYTES:].split("\n"),
+            }
     ename = getattr(raised, "ename", type(raised).__name__)
-    return {"ename": str(ename), "evalue": str(getattr(raised, "evalue", raised)), "traceback": []}
+    return {"ename": str(ename), "evalue": str(getattr(raised, "evalue", raised))[:ERROR_BYTES], "traceback": []}
 
 
 def versions():

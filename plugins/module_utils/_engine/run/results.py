@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import stat
 import tempfile
 
@@ -117,8 +116,7 @@ def salvage(cells: dict, request: RunRequest, output: str, **known) -> RunResult
         with open(os.path.join(request.source, request.notebook), encoding="utf-8") as file:
             types = [cell["cell_type"] for cell in json.load(file)["cells"]]
         described = [
-            cells.get(index)
-            or {"index": index, "type": kind, "status": "Failure" if index == at_fault else "Skipped"}
+            cells.get(index) or {"index": index, "type": kind, "status": "Failure" if index == at_fault else "Skipped"}
             for index, kind in enumerate(types)
         ]
     data = {"id": request.id, "notebook": request.notebook, "cells": described, "executed": executed, **known}
@@ -129,5 +127,4 @@ def clear(request: RunRequest) -> None:
     """Remove the results of an earlier run, so that none is taken for this one's."""
     for name in ("executed.ipynb", "results.json"):
         with contextlib.suppress(OSError):
-            path = os.path.join(request.output, name)
-            shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+            os.unlink(os.path.join(request.output, name))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import stat
@@ -13,14 +14,52 @@ from dataclasses import dataclass
 from ..values.errors import EngineError
 from ..values.execution import RunRequest
 from . import program
-from .identity import Identity
+from .identity import Identity, closed_directory
 
 NEVER_COPIED = frozenset(
     {".git", ".hg", ".svn", ".ipynb_checkpoints", "__pycache__", "node_modules", ".tox", ".nox"}
     | {".mypy_cache", ".pytest_cache", ".ruff_cache"}
 )
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PREFIX = "mlops-notebooks-"
 LONGEST_SOCKET_DIRECTORY = 90  # a socket's path has 107 bytes
+
+
+def make_scratch(parent: str | None, open_to_others: bool) -> tuple[str, int]:
+    """Make the directory for all runs of a call; return it and the descriptor of its lock.
+
+    What earlier calls left that were killed is removed: their locks are free.
+    Raises EngineError where ``parent`` (None = the system's) cannot be written, or not be reached by others.
+    """
+    parent = os.path.abspath(parent or tempfile.gettempdir())
+    closed = closed_directory(os.path.join(parent, "x")) if open_to_others and os.path.isdir(parent) else None
+    try:
+        if closed:
+            raise PermissionError(13, f"{closed} is closed to the unprivileged user that notebooks run as")
+        for name in os.listdir(parent):
+            if name.startswith(PREFIX):
+                _remove_stale(os.path.join(parent, name))
+        root = tempfile.mkdtemp(prefix=PREFIX, dir=parent)
+    except OSError as error:
+        raise EngineError(
+            f"The scratch directory {parent} cannot be used: {error.strerror}. Name another one.", code="system_error"
+        ) from error
+    lock = os.open(os.path.join(root, "lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    os.chmod(root, 0o711)
+    return root, lock
+
+
+def _remove_stale(root: str) -> None:
+    with contextlib.suppress(OSError):
+        if os.lstat(root).st_uid != os.geteuid():
+            return
+        lock = os.open(os.path.join(root, "lock"), os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove_tree(root)
+        finally:
+            os.close(lock)
 
 
 @dataclass(frozen=True)
@@ -52,7 +91,7 @@ def make_workspace(
     os.mkdir(root, 0o711)
     names = {name: os.path.join(root, name) for name in ("work", "home", "sockets", "output")}
     if len(names["sockets"]) > LONGEST_SOCKET_DIRECTORY:
-        names["sockets"] = tempfile.mkdtemp(prefix="mlops-notebooks-")
+        names["sockets"] = tempfile.mkdtemp(prefix="mlops-sockets-")
     for path in names.values():
         os.makedirs(path, mode=0o700, exist_ok=True)
     notebook = os.path.join(names["output"], "notebook.ipynb")
@@ -89,7 +128,7 @@ def copy_tree(source: str, target: str, owner: Identity, leave_out: frozenset[st
                 os.symlink(os.readlink(entry.path), to)
                 owner.own(to)
             elif entry.is_dir():
-                if not _is_environment(entry.path) and os.path.realpath(entry.path) not in leave_out:
+                if not is_environment(entry.path) and os.path.realpath(entry.path) not in leave_out:
                     os.mkdir(to, 0o700)
                     copy_tree(entry.path, to, owner, leave_out)
                     owner.own(to)
@@ -99,7 +138,8 @@ def copy_tree(source: str, target: str, owner: Identity, leave_out: frozenset[st
                 owner.own(to)
 
 
-def _is_environment(path: str) -> bool:
+def is_environment(path: str) -> bool:
+    """Tell whether a directory is a virtual or conda environment, which is no part of a source."""
     return any(os.path.exists(os.path.join(path, name)) for name in ("pyvenv.cfg", "conda-meta"))
 
 

@@ -72,7 +72,7 @@ def distribution_of(module: str) -> str | None:
     known = known_distribution(module)
     if known:
         return known
-    if not _PLAIN.match(top) or top.startswith("_"):
+    if not _PLAIN.match(top) or top.startswith("_") or top in names_data.SHARED:
         return None
     return canonical(top)
 

@@ -24,6 +24,21 @@ HOSTED = frozenset(
     """.split()
 )
 
+# Namespaces of many distributions, none of which has the namespace's own name.
+SHARED = frozenset(["google"])
+
+# Names that say what a module is for, not whose it is: a file that is missing rather than a distribution.
+GENERIC = frozenset(
+    """
+    utils util utilities helpers helper config configs settings constants common lib libs src models model data
+    dataset dataloader data_loader data_utils functions funcs tools plotting plots plot_utils scripts script
+    preprocessing preprocess train training main my_module mymodule my_utils my_functions modules module core
+    experiments evaluation metrics_utils notebook_utils nb_utils tutorial_utils helper_functions lib_utils
+    custom_functions local_settings local_config credentials secrets_local keys api_keys app tests test_utils
+    examples example demo demos project
+    """.split()
+)
+
 # Modules of the standard library of other Python versions (removed ones, and Python 2 names).
 OTHER_STDLIB = frozenset(
     """
@@ -864,8 +879,7 @@ MODULES = {
     "ibm_watson_machine_learning": "ibm-watson-machine-learning",
     "ibm_watsonx_ai": "ibm-watsonx-ai",
     "ibm_boto3": "ibm-cos-sdk",
-    "botocore.client": "botocore",
-    "ibm_cloud_sdk_core": "ibm-cloud-sdk-core",
+        "ibm_cloud_sdk_core": "ibm-cloud-sdk-core",
     "wml_client": "ibm-watson-machine-learning",
     "paramiko": "paramiko",
     "kubernetes": "kubernetes",
@@ -891,8 +905,6 @@ MODULES = {
     "altair_saver": "altair-saver",
     "vl_convert": "vl-convert-python",
     "vegafusion": "vegafusion",
-    "bokeh_sampledata": "bokeh-sampledata",
-    "bokeh.sampledata": "bokeh-sampledata",
     "hvsampledata": "hvsampledata",
     "pyecharts": "pyecharts",
     "mpld3": "mpld3",
@@ -1361,5 +1373,4 @@ CONDA = {
     "pyarrow-core": "pyarrow",
     "ipython": "ipython",
     "jupyter": "jupyter",
-    "bokeh_sampledata": "bokeh-sampledata",
 }

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which imports the source tree itself answers, and from which files."""
+
+from __future__ import annotations
+
+import ast
+import os
+import posixpath
+import re
+import typing as t
+
+from . import names_data
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..notebook.load import Notebook
+
+_DOWNLOADED = re.compile(r"(?:https?://|gs://|s3://)[^\s'\"]+?/(\w+)\.py\b")
+_WRITTEN = re.compile(r"^[ \t]*%%(?:writefile|file)[ \t]+(?:-a[ \t]+)?['\"]?([^\s'\"]+)\.py\b", re.MULTILINE)
+_PATH_CALL = re.compile(
+    r"(?:sys\.path\.(?:append|insert|extend)|site\.addsitedir)\s*\(([^\n]*)|^[ \t]*%cd[ \t]+(\S+)"
+    r"|os\.chdir\(([^\n]*)|sys\.path\s*\+?=([^\n]*)",
+    re.MULTILINE,
+)
+_TEXT = re.compile(r"""(?:r|f|rf|u)?(['"])(.*?)\1""")
+_METADATA = ("pyproject.toml", "setup.py", "setup.cfg")
+_PROJECT_NAME = re.compile(r"""^\s*name\s*=\s*["']?([\w.-]+)""", re.MULTILINE)
+
+
+class LocalModules:
+    """The modules that a notebook finds beside it, on paths that it adds, or that it writes or downloads itself."""
+
+    def __init__(self, notebook: Notebook, root: Path) -> None:
+        self.root = os.path.realpath(root)
+        folder = os.path.dirname(os.path.join(self.root, notebook.name))
+        self.folders = [folder]
+        self.made: set[str] = set()
+        for cell in notebook.cells:
+            if cell.type == "code":
+                self._cell(cell.source, folder)
+        # A package at the root of a project is a distribution like any other; without metadata nothing installs it.
+        if not any(os.path.exists(os.path.join(self.root, name)) for name in _METADATA):
+            self.folders.append(self.root)
+        self._known: dict[str, str | None] = {}
+
+    def _cell(self, source: str, folder: str) -> None:
+        if ".py" in source:
+            self.made.update(_DOWNLOADED.findall(source))
+            self.made.update(posixpath.basename(path) for path in _WRITTEN.findall(source))
+        if "path" in source or "%cd" in source or "chdir" in source:
+            for parts in _PATH_CALL.findall(source):
+                added = posixpath.join(*[text for _, text in _TEXT.findall("".join(parts))] or [parts[1] or "."])
+                path = os.path.realpath(os.path.join(folder, added))
+                if path not in self.folders and os.path.commonpath([path, self.root]) == self.root:
+                    self.folders.append(path)
+
+    def file(self, module: str) -> str | None:
+        """Return the file that a dotted module comes from; "" where it is local but its file is not there (yet)."""
+        if module not in self._known:
+            self._known[module] = self._find(module)
+        return self._known[module]
+
+    def _find(self, module: str) -> str | None:
+        parts = module.split(".")
+        if parts[0] in self.made:
+            return ""
+        for folder in self.folders:
+            top = os.path.join(folder, parts[0])
+            if os.path.isfile(top + ".py"):
+                return top + ".py"
+            if os.path.isfile(os.path.join(top, "__init__.py")):
+                return _within(top, parts[1:])
+            # A directory without __init__.py gives way to an installed package of that name.
+            if len(parts) > 1 and os.path.isdir(top) and not is_distribution(parts[0]):
+                found = _within(top, parts[1:])
+                if found:
+                    return found
+        return None
+
+    def relative(self, path: str) -> str:
+        """Return a file's path relative to the root, POSIX form, for people to read."""
+        return os.path.relpath(path, self.root).replace(os.sep, "/")
+
+
+def is_distribution(module: str) -> bool:
+    """Tell whether a table names a distribution for the module."""
+    return module in names_data.MODULES
+
+
+def _within(top: str, parts: list[str]) -> str:
+    for length in range(len(parts), -1, -1):
+        path = os.path.join(top, *parts[:length])
+        if length and os.path.isfile(path + ".py"):
+            return path + ".py"
+        if os.path.isfile(os.path.join(path, "__init__.py")):
+            return os.path.join(path, "__init__.py")
+    return ""
+
+
+def submodules(path: str, node: ast.ImportFrom) -> list[str]:
+    """Return the files that a relative import in the file at path leads to."""
+    folder = os.path.dirname(path)
+    for _ in range(node.level - 1):
+        folder = os.path.dirname(folder)
+    base = os.path.join(folder, *(node.module or "").split(".")) if node.module else folder
+    candidates = [base] + [os.path.join(base, alias.name) for alias in node.names]
+    found = []
+    for candidate in candidates:
+        for file in (candidate + ".py", os.path.join(candidate, "__init__.py")):
+            if os.path.isfile(file):
+                found.append(file)
+    return found

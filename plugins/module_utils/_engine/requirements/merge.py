@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Join what several tiers found into one answer."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from .coverage import name_of
+from .found import Found
+from .names import canonical
+
+if t.TYPE_CHECKING:
+    from ..values.resolution import Provenance
+
+_EXTRAS = re.compile(r"\[([^\]]*)\]")
+
+
+def merge(*founds: Found) -> Found:
+    """Join the answers of several tiers: one line for each distribution, the more specific one.
+
+    A line with a version, URL or extra says more than a bare name and takes its place; of two lines that say
+    different things the later one stands, as a second install command would, and a warning names both.
+    """
+    lines: dict[str, Provenance] = {}
+    options: dict[str, Provenance] = {}
+    optional: dict[str, Provenance] = {}
+    warnings: list[str] = []
+    for found in founds:
+        for entry in found.provenance:
+            name = name_of(entry.requirement)
+            if name is None:
+                options.setdefault(entry.requirement, entry)
+            elif name not in lines:
+                lines[name] = entry
+            else:
+                lines[name] = _choose(name, lines[name], entry, warnings)
+        for entry in found.optional:
+            optional.setdefault(name_of(entry.requirement) or entry.requirement, entry)
+        warnings += found.warnings
+    ordered = [entry for entry in options.values() if entry.requirement.startswith("--")]
+    local = [entry for entry in options.values() if not entry.requirement.startswith("--")]
+    return Found(
+        provenance=(*ordered, *lines.values(), *local),
+        optional=tuple(entry for name, entry in optional.items() if name not in lines and name not in options),
+        warnings=tuple(dict.fromkeys(warnings)),
+        unresolved=tuple(dict.fromkeys(item for found in founds for item in found.unresolved)),
+        python_requires=",".join(dict.fromkeys(found.python_requires for found in founds if found.python_requires))
+        or None,
+    )
+
+
+def _choose(name: str, old: Provenance, new: Provenance, warnings: list[str]) -> Provenance:
+    if _detail(old.requirement) == _detail(new.requirement) or _is_bare(new.requirement):
+        return old
+    if _is_bare(old.requirement) or _without_extras(old.requirement) == _without_extras(new.requirement):
+        return new if len(new.requirement) >= len(old.requirement) else old
+    warnings.append(
+        f"{name} is asked for as `{old.requirement}` ({_place(old)}) and as `{new.requirement}` ({_place(new)}):"
+        " the latter is taken; keep only one of them."
+    )
+    return new
+
+
+def _is_bare(line: str) -> bool:
+    return re.fullmatch(r"[\w.-]+", line) is not None
+
+
+def _detail(line: str) -> str:
+    return re.sub(r"\s+", "", line).lower().replace("_", "-")
+
+
+def _without_extras(line: str) -> str:
+    return canonical(_EXTRAS.sub("", line))
+
+
+def _place(entry: Provenance) -> str:
+    if entry.file:
+        return f"{entry.file}, line {entry.line}"
+    return f"cell {entry.cell}" if entry.cell is not None else entry.reason

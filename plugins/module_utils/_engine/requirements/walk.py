@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Walk through the statements of a notebook in order, knowing which of them it can do without."""
+
+from __future__ import annotations
+
+import ast
+import re
+import typing as t
+
+from ..notebook.syntax import parse
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ..notebook.load import Notebook
+
+_IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+_HOSTED = re.compile(r"colab|kaggle|databricks|paperspace|sagemaker_studio|binder", re.IGNORECASE)
+_INSTALLS = re.compile(r"\binstall\b")
+_DEFERRED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+
+
+class Walker:
+    """Visits statements; subclasses override ``imported``, ``call``, ``assigned``.
+
+    cell, file: where the present statement stands. optional: how many guards are around it.
+    deep: look into expressions too; statements alone are much cheaper to walk.
+    """
+
+    def __init__(self) -> None:
+        self.cell: int | None = None
+        self.file: str | None = None
+        self.optional = 0
+        self.deep = True
+        self.hosted_names: set[str] = set()
+
+    # --- what subclasses may want to know
+    def imported(self, node: ast.Import | ast.ImportFrom) -> None:
+        """An import statement."""
+
+    def call(self, node: ast.Call) -> None:
+        """A call, anywhere in an expression; only when deep."""
+
+    def assigned(self, node: ast.Assign) -> None:
+        """An assignment with ``=``."""
+
+    # --- the walk
+    def block(self, body: Iterable[ast.stmt], *, optional: bool = False) -> None:
+        self.optional += optional
+        for statement in body:
+            handler = _HANDLERS.get(type(statement))
+            if handler is not None:
+                handler(self, statement)
+            elif self.deep:
+                self.expression(statement)
+        self.optional -= optional
+
+    def expression(self, node: ast.AST | None) -> None:
+        if node is None or not self.deep:
+            return
+        pending = [node]
+        calls = []
+        while pending:
+            item = pending.pop()
+            kind = type(item)
+            if kind is ast.Call:
+                calls.append(item)
+            elif kind is ast.Name or kind is ast.Constant:
+                continue
+            for field in item._fields:
+                inner = getattr(item, field, None)
+                if type(inner) is list:
+                    pending += [one for one in inner if isinstance(one, ast.AST)]
+                elif isinstance(inner, ast.AST):
+                    pending.append(inner)
+        for item in sorted(calls, key=lambda found: (found.lineno, found.col_offset)):
+            self.call(item)
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+        self.imported(node)
+
+    def _assign(self, node: ast.Assign) -> None:
+        if is_hosted_test(node.value, self.hosted_names):
+            self.hosted_names.update(target.id for target in node.targets if isinstance(target, ast.Name))
+        self.assigned(node)
+        self.expression(node.value)
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
+        for decorator in node.decorator_list:
+            self.expression(decorator)
+        self.block(node.body)
+
+    def _with(self, node: ast.With | ast.AsyncWith) -> None:
+        for item in node.items:
+            self.expression(item.context_expr)
+        self.block(node.body, optional=any(_suppresses_imports(item.context_expr) for item in node.items))
+
+    def _for(self, node: ast.For | ast.AsyncFor) -> None:
+        self.expression(node.iter)
+        self.block(node.body)
+        self.block(node.orelse)
+
+    def _while(self, node: ast.While) -> None:
+        self.expression(node.test)
+        self.block(node.body)
+        self.block(node.orelse)
+
+    def _if(self, node: ast.If) -> None:
+        self.expression(node.test)
+        then, otherwise = branches(node.test, self.hosted_names)
+        self.block(node.body, optional=not then)
+        self.block(node.orelse, optional=not otherwise)
+
+    def _try(self, node: ast.Try) -> None:
+        body, handlers = self.guards(node)
+        self.block(node.body, optional=body)
+        self.block(node.orelse, optional=body)
+        for handler in node.handlers:
+            self.block(handler.body, optional=handlers if catches_imports(handler) else False)
+        self.block(node.finalbody)
+
+    def guards(self, node: ast.Try) -> tuple[bool, bool]:
+        """Say whether the body of a ``try`` and its import handlers are optional."""
+        handlers = [handler for handler in node.handlers if catches_imports(handler)]
+        if not handlers:
+            return False, False
+        return not any(insists(handler.body) for handler in handlers), False
+
+    def _match(self, node: t.Any) -> None:
+        self.expression(node.subject)
+        for case in node.cases:
+            self.block(case.body)
+
+
+_HANDLERS: dict[type, t.Callable[[Walker, t.Any], None]] = {
+    ast.Import: Walker._import,
+    ast.ImportFrom: Walker._import,
+    ast.Assign: Walker._assign,
+    ast.FunctionDef: Walker._function,
+    ast.AsyncFunctionDef: Walker._function,
+    ast.ClassDef: Walker._function,
+    ast.With: Walker._with,
+    ast.AsyncWith: Walker._with,
+    ast.For: Walker._for,
+    ast.AsyncFor: Walker._for,
+    ast.While: Walker._while,
+    ast.If: Walker._if,
+    ast.Try: Walker._try,
+    ast.Match: Walker._match,
+}
+if hasattr(ast, "TryStar"):
+    _HANDLERS[ast.TryStar] = Walker._try
+
+
+def statements(notebook: Notebook) -> Iterator[tuple[int, str, tuple[ast.stmt, ...]]]:
+    """Yield index, source and statements of every code cell."""
+    for cell in notebook.cells:
+        if cell.type == "code" and cell.source.strip():
+            yield cell.index, cell.source, parse(cell.source).body
+
+
+def imports_in(body: Iterable[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Yield the imports of a block, nested ones too, but not those of functions and classes."""
+    pending = list(body)
+    while pending:
+        item = pending.pop(0)
+        if isinstance(item, (ast.Import, ast.ImportFrom)):
+            yield item
+        elif not isinstance(item, _DEFERRED):
+            pending += [one for one in ast.iter_child_nodes(item) if isinstance(one, (ast.stmt, ast.ExceptHandler))]
+
+
+def catches_imports(handler: ast.ExceptHandler) -> bool:
+    """Tell whether an ``except`` takes a failed import."""
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(kind is None or _last_name(kind) in _IMPORT_ERRORS for kind in kinds)
+
+
+def insists(body: Iterable[ast.stmt]) -> bool:
+    """Tell whether a handler raises, exits or installs: then what failed was needed."""
+    for node in (inner for statement in body for inner in ast.walk(statement)):
+        if isinstance(node, ast.Raise):
+            return True
+        if isinstance(node, ast.Call) and _last_name(node.func) in ("exit", "quit", "_exit"):
+            return True
+        if isinstance(node, ast.Call) and _last_name(node.func) not in ("print", "warn", "warning", "error", "info"):
+            texts = (item.value for item in ast.walk(node) if isinstance(item, ast.Constant))
+            if any(isinstance(text, str) and _INSTALLS.search(text) for text in texts):
+                return True
+    return False
+
+
+def is_hosted_test(test: ast.AST, hosted_names: set[str]) -> bool:
+    """Tell whether an expression asks if a hosting service runs the notebook."""
+    for node in ast.walk(test):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _HOSTED.search(node.value):
+            # A path or address that merely contains the word is no question.
+            if "/" not in node.value and " " not in node.value:
+                return not isinstance(test, ast.Constant)
+        elif isinstance(node, ast.Name) and (node.id in hosted_names or _HOSTED.search(node.id)):
+            return True
+        elif isinstance(node, ast.Attribute) and _HOSTED.search(node.attr):
+            return True
+    return False
+
+
+def branches(test: ast.AST, hosted_names: set[str]) -> tuple[bool, bool]:
+    """Say which branches of an ``if`` may run outside hosting services on a current Python on Linux."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        then, otherwise = branches(test.operand, hosted_names)
+        return otherwise, then
+    if isinstance(test, ast.Constant):
+        return bool(test.value), not test.value
+    text = ast.unparse(test) if not isinstance(test, ast.Name) else test.id
+    if text.endswith("TYPE_CHECKING"):
+        return False, True
+    if is_hosted_test(test, hosted_names):
+        negated = isinstance(test, ast.Compare) and isinstance(test.ops[0], (ast.NotIn, ast.NotEq))
+        return (True, False) if negated else (False, True)
+    if text.startswith(("sys.version_info", "sys.platform", "os.name", "platform.system")):
+        return _evaluate(test)
+    return True, True
+
+
+def _evaluate(test: ast.AST) -> tuple[bool, bool]:
+    if not (isinstance(test, ast.Compare) and len(test.ops) == 1):
+        if isinstance(test, ast.Call) and ast.unparse(test.func) == "sys.platform.startswith":
+            return _either(any(isinstance(a, ast.Constant) and str(a.value) in "linux" for a in test.args))
+        return True, True
+    right = test.comparators[0]
+    operator = type(test.ops[0])
+    value = right.value if isinstance(right, ast.Constant) else None
+    if isinstance(value, str) and operator in (ast.Eq, ast.NotEq):
+        here = value in ("linux", "posix", "Linux")
+        return _either(here if operator is ast.Eq else not here)
+    if isinstance(right, ast.Tuple) and right.elts and isinstance(right.elts[0], ast.Constant):
+        value = right.elts[0].value
+        minor = right.elts[1].value if len(right.elts) > 1 and isinstance(right.elts[1], ast.Constant) else 0
+        if value == 3 and isinstance(minor, int) and minor > 9:
+            return True, True
+    if isinstance(value, int) and operator in (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq):
+        modern = operator in (ast.Gt, ast.GtE) or (operator is ast.Eq and value == 3)
+        return _either(modern)
+    return True, True
+
+
+def _either(then: bool) -> tuple[bool, bool]:
+    return then, not then
+
+
+def _suppresses_imports(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and _last_name(node.func) == "suppress"
+        and any(_last_name(argument) in _IMPORT_ERRORS for argument in node.args)
+    )
+
+
+def _last_name(node: ast.AST | None) -> str | None:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else None

@@ -13,6 +13,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ._engine.values.base import plain
 from ._engine.values.errors import EngineError
+from ._engine.verdict.taxonomy import entry
 
 # Options of the modules that report while they work; documented by the fragment mlops.notebooks.progress.
 PROGRESS_SPEC = {
@@ -26,7 +27,7 @@ def main(argument_spec: dict, function, **options) -> None:
     """Run one module: parse the arguments, call ``function(module, progress)``, exit with its dict.
 
     ``progress`` takes one dict an event and never fails. Values in the result are made plain. An EngineError
-    becomes ``fail_json(msg, code, **details)``. SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in the
+    becomes ``fail_json(msg, code, category, advice, **details)``. SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in the
     main thread, so that every ``finally`` runs, and end in ``fail_json(code="interrupted")``.
     """
     module = AnsibleModule(argument_spec, **options)
@@ -34,7 +35,9 @@ def main(argument_spec: dict, function, **options) -> None:
         with orderly_signals(), Progress(module.params.get("progress_path")) as progress:
             result = function(module, progress)
     except EngineError as error:
-        module.fail_json(msg=error.message, code=error.code, **plain(error.details))
+        known = entry(error.code)
+        told = {"category": known.category, "advice": known.advice, **error.details}
+        module.fail_json(msg=error.message, code=error.code, **plain(told))
     except KeyboardInterrupt:
         module.fail_json(msg="Interrupted by a signal: what was begun has been cleaned up.", code="interrupted")
     else:

@@ -27,11 +27,14 @@ from ._engine.environment.strategy import Context, Detection, Plan, Strategy
 from ._engine.values.environment import Build, Environment, EnvironmentResult
 from ._engine.values.errors import EngineError
 from ._engine.values.resolution import Resolution
+from ._engine.verdict.taxonomy import entry
 
 __all__ = [
     "ARGUMENT_SPEC", "Build", "BuildLog", "Context", "Detection", "EngineError", "Environment", "Plan", "Resolution",
     "Store", "Strategy", "content_key", "main", "parse", "stream",
 ]  # fmt: skip
+
+_INSTALL_FAILED = "dependency_install_failed"
 
 ARGUMENT_SPEC = {
     "strategy": {"type": "str", "default": "auto"},
@@ -76,8 +79,15 @@ def _make(module, progress, strategies) -> dict:
     answer = _answer(results)
     failed = [result for result in results if result.build.phase == "Failed"]
     if failed:
-        raise EngineError(_told(failed, len(results)), code=failed[0].build.reason, **answer)
+        code = failed[0].build.reason
+        raise EngineError(_told(failed, len(results)), code=code, advice=_advice(code), **answer)
     return answer
+
+
+def _advice(code: str) -> list[str]:
+    """Return what to do about a failed build: about its cause, and about installing packages where notebooks run."""
+    own, general = entry(code), entry(_INSTALL_FAILED)
+    return list(dict.fromkeys([*own.advice, *(general.advice if own.category == _INSTALL_FAILED else ())]))
 
 
 def _answer(results: list[EnvironmentResult]) -> dict:
@@ -119,7 +129,7 @@ def _directory(source: dict | None) -> str | None:
     if source is None:
         return None
     if not os.path.isdir(source["path"]):
-        raise EngineError(f"source.path names {source['path']}, which is no directory.", code="source_missing")
+        raise EngineError(f"source.path names {source['path']}, which is no directory.", code="source_unavailable")
     return os.path.abspath(source["path"])
 
 

@@ -30,11 +30,12 @@ class BuildLog:
         self._stream = None
 
     def __call__(self, line: str, show: bool = True) -> None:
-        """Keep one line, and stream it unless show is false."""
+        """Keep one line; stream it, and have it in the tail, unless show is false."""
         line = _ANSI.sub("", without_credentials(line.rstrip()))
         if not line:
             return
-        self._tail.append(line)
+        if show:
+            self._tail.append(line)
         # Losing the log, for a full disk say, must not hide the failure that the build itself reports.
         with contextlib.suppress(OSError):
             if self._stream is None:

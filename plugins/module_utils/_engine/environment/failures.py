@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ..values.errors import EngineError
 from .lines import Line, normalise
 
+_NOT_FOUND = "A requirement does not exist under this name or version: correct the line"
 # Both pip and uv end with the same status for very different failures, and pip prints the same last lines for an unknown
 # distribution and for a dead network: the order decides. (code, pattern over the whole output, sentence)
 _SIGNS = tuple(
@@ -57,19 +58,24 @@ _SIGNS = tuple(
             " or install what its build needs",
         ),
         (
+            "dependency_not_found",
+            r"was not found in the|not found in the provided package locations",
+            _NOT_FOUND,
+        ),
+        (
             "dependency_conflict",
-            r"resolutionimpossible|conflicting dependencies|you require \S+==|are incompatible|depends? on .* and|double requirement"
-            r"|but you('ll)? have .* which is incompatible|conflicting urls|multiple versions",
+            r"resolutionimpossible|conflicting dependencies|because you require \S+ and \S+|are incompatible|depends? on"
+            r"|double requirement|but you('ll)? have .* which is incompatible|conflicting urls",
             "The requirements contradict each other: loosen or change the pins",
         ),
         (
             "dependency_not_found",
-            r"no matching distribution found|could not find a version|was not found in the|there (is|are) no versions? of"
-            r"|not found in the provided package locations|no versions? of|repository not found|404 (client error|not found)",
-            "A requirement does not exist under this name or version: correct the line",
+            r"no matching distribution found|could not find a version|there (is|are) no versions? of|only .* (is|are) available"
+            r"|no versions? of|repository not found|404 (client error|not found)",
+            _NOT_FOUND,
         ),
         (
-            "invalid_requirement",
+            "requirements_invalid",
             r"invalid requirement|couldn't parse requirement|expected package name|hashes are required|--require-hashes mode",
             "The installer does not accept a requirement line: correct it",
         ),
@@ -78,6 +84,7 @@ _SIGNS = tuple(
 _UNKNOWN = ("dependency_install_failed", "The requirements could not be installed")
 _HEADLINE = re.compile(r"^\s*(error|cause|warning: retrying|caused by)\b|^\s*[×╰├│]|conflict|requires|depends? on", re.IGNORECASE)
 _NOISE = re.compile(r"^\s*(\[notice\]|warning: |\+ |using python|resolved |prepared |downloaded? )", re.IGNORECASE)
+_PREFIX = re.compile(r"^((error|cause|hint): |[×╰├│─▶]+ ?)+", re.IGNORECASE)
 _WORDS = re.compile(r"^\s*(error|cause|hint|×|╰|├|│|x )|no matching|could not find|because|conflict|caused by|requires", re.IGNORECASE)
 
 
@@ -118,7 +125,7 @@ def complaints(output: Sequence[str]) -> list[str]:
 def _shorten(output: Sequence[str], limit: int = 400) -> str:
     told = [line for line in output if _WORDS.search(line) and not _NOISE.search(line)]
     chosen = told or [line for line in output if line.strip() and not _NOISE.search(line)]
-    words = " ".join(" ".join(line.split()) for line in chosen[-6:])
+    words = " ".join(_PREFIX.sub("", " ".join(line.split())) for line in chosen[-6:])
     return words if len(words) <= limit else words[: limit - 1] + "…"
 
 

@@ -62,7 +62,7 @@ def without_credentials(text: str) -> str:
 def parse(text: str, root: str) -> Line | None:
     """Return what a requirement line says, None for an empty one; relative paths are taken from root.
 
-    Raises EngineError (``invalid_requirement``) for a line that no installer would take, naming it.
+    Raises EngineError (``requirements_invalid``) for a line that no installer would take, naming it.
     """
     text = _COMMENT.sub("", text).strip()
     if not text:
@@ -82,7 +82,7 @@ def _option(text: str, root: str) -> Line:
     name, value = _split_option(text)
     if name == "--editable":
         # A run sees a copy of the sources under another UID: what is installed must not point back at them.
-        return _target(value, root)
+        return _target(value, root) if "://" in value or "@" in value else _local(value, root)
     if name in ("--requirement", "--constraint"):
         path = value if "://" in value else _absolute(value, root, text)
         return Line("option", f"{name} {path}", name, option=name, value=path, path=None if "://" in value else path)
@@ -121,10 +121,14 @@ def _target(text: str, root: str) -> Line:
             return Line("path", text, path, name=name, path=path)
         return Line("url", text, without_credentials(text), name=name)
     if _looks_like_path(text):
-        bare, extras = _split_extras(text)
-        path = _absolute(bare, root, text)
-        return Line("path", path + extras, extras, path=path, name=_wheel_name(path))
+        return _local(text, root)
     return _named(text, root)
+
+
+def _local(text: str, root: str) -> Line:
+    bare, extras = _split_extras(text)
+    path = _absolute(bare, root, text)
+    return Line("path", path + extras, extras, path=path, name=_wheel_name(path))
 
 
 def _looks_like_path(text: str) -> bool:
@@ -184,5 +188,5 @@ def _absolute(path: str, root: str, line: str) -> str:
 
 def _refused(text: str, reason: str) -> EngineError:
     return EngineError(
-        f"The requirement line '{without_credentials(text)}' cannot be installed: {reason}.", code="invalid_requirement"
+        f"The requirement line '{without_credentials(text)}' cannot be installed: {reason}.", code="requirements_invalid"
     )

@@ -30,19 +30,18 @@ class Registry:
     def choose(self, name: str, context: Context) -> Strategy:
         """Return the strategy of that name, or for ``auto`` the best one available here.
 
-        Raises EngineError (``strategy_unavailable``) that says what each lacks.
+        Raises EngineError for an unknown name, and (``environment_setup_failed``) one that says what each lacks.
         """
         if name != "auto":
             strategy = self._strategies.get(name)
             if strategy is None:
                 raise EngineError(
                     f"There is no strategy {name}: choose auto, {', '.join(self.names())} or the full name of a strategy"
-                    " of another collection (namespace.collection.name).",
-                    code="strategy_unavailable",
+                    " of another collection (namespace.collection.name)."
                 )
             found = strategy.detect(context)
             if not found.available:
-                raise EngineError(f"The strategy {name} cannot work here: {found.why}", code="strategy_unavailable")
+                raise EngineError(f"The strategy {name} cannot work here: {found.why}", code="environment_setup_failed")
             return strategy
         reasons = []
         for strategy in sorted(self._strategies.values(), key=lambda strategy: -strategy.rank):
@@ -52,4 +51,4 @@ class Registry:
             if found.available:
                 return strategy
             reasons.append(f"{strategy.name}: {found.why}")
-        raise EngineError(f"No strategy can work here. {' '.join(reasons)}", code="strategy_unavailable")
+        raise EngineError(f"No strategy can work here. {' '.join(reasons)}", code="environment_setup_failed")

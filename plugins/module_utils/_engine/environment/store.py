@@ -97,12 +97,11 @@ class Store:
         waiting: called once, when another process holds the key. Raises EngineError (``build_timeout``) at the
         deadline (``time.monotonic`` seconds).
         """
-        with self._locked(key, fcntl.LOCK_EX, deadline, waiting) as lock:
+        with self._locked(key, fcntl.LOCK_EX, deadline, waiting):
             try:
                 yield self.path(key)
             except BaseException:
                 self.clear(key)
-                os.unlink(lock)
                 raise
             finally:
                 shutil.rmtree(self.scratch(key), ignore_errors=True)
@@ -137,9 +136,8 @@ class Store:
     def delete(self, key: str) -> bool:
         """Remove an environment that nobody uses; tell whether it is gone."""
         try:
-            with self._locked(key, fcntl.LOCK_EX, time.monotonic(), None) as lock:
+            with self._locked(key, fcntl.LOCK_EX, time.monotonic(), None):
                 self.clear(key)
-                os.unlink(lock)
         except EngineError:
             return False
         return True
@@ -189,9 +187,10 @@ class Store:
                 _acquire(descriptor, how, deadline, waiting)
                 # The holder before us may have removed the file, and somebody else made a new one.
                 if _same_file(descriptor, path):
-                    yield path
+                    yield
                     return
             finally:
+                _discard(descriptor, path)
                 os.close(descriptor)
 
 
@@ -209,6 +208,14 @@ def _acquire(descriptor: int, how: int, deadline: float | None, waiting) -> None
                 waiting()
                 waiting = None
             time.sleep(_POLL)
+
+
+def _discard(descriptor: int, path: str) -> None:
+    """Remove a lock file that nobody else holds, before it is released."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _same_file(descriptor, path):
+            os.unlink(path)
 
 
 def _same_file(descriptor: int, path: str) -> bool:

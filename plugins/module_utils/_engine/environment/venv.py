@@ -27,8 +27,7 @@ class VenvStrategy(Strategy):
     name = "venv"
     community = False
 
-    def __init__(self, runner: tuple[str, ...] = RUNNER):
-        self._runner = runner
+    def __init__(self):
         self._interpreters: dict[tuple, Interpreter] = {}
 
     def detect(self, context: Context) -> Detection:
@@ -44,7 +43,7 @@ class VenvStrategy(Strategy):
         interpreter = self._interpreter(context.base, resolution.python_requires)
         lines = tuple(line for text in resolution.requirements if (line := parse(text, context.source)))
         return Plan(
-            key=content_key(self.name, RECIPE, interpreter.__dict__, lines, self._runner),
+            key=content_key(self.name, RECIPE, interpreter.__dict__, lines, RUNNER),
             requirements=resolution.requirements,
             imports={name.partition(".")[0]: expected for name, expected in (resolution.imports or {}).items()},
             details={"interpreter": interpreter, "lines": lines},
@@ -87,7 +86,7 @@ class VenvStrategy(Strategy):
                 found = None if replace else self.find(context, plan.key)
                 if found is None:
                     store.clear(plan.key)
-                    VenvBuild(context, plan, log, store, deadline, self._runner).run()
+                    VenvBuild(context, plan, log, store, deadline).run()
         except OSError as error:
             raise explain_os(error, context.cache_dir) from error
         return found or _made(self.find(context, plan.key))

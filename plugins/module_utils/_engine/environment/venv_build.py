@@ -59,9 +59,9 @@ def inventory_digest(installed: list) -> str:
 class VenvBuild:
     """Makes the environment of one plan in the directory of its key, which the caller holds alone."""
 
-    def __init__(self, context: Context, plan: Plan, log: BuildLog, store: Store, deadline: float | None, runner):
+    def __init__(self, context: Context, plan: Plan, log: BuildLog, store: Store, deadline: float | None):
         self._context, self._plan, self._log, self._store = context, plan, log, store
-        self._deadline, self._runner = deadline, runner
+        self._deadline = deadline
         self._interpreter: Interpreter = plan.details["interpreter"]
         self._lines: tuple[Line, ...] = plan.details["lines"]
         self._path = store.path(plan.key)
@@ -89,7 +89,7 @@ class VenvBuild:
             {
                 "format": 1,
                 "requirements": [line.canonical for line in self._lines],
-                "runner": list(self._runner),
+                "runner": list(RUNNER),
                 "python": self._interpreter.path,
                 "python_version": self._interpreter.version,
                 "installer": installer.name,
@@ -116,7 +116,7 @@ class VenvBuild:
             )
 
     def _install(self, installer: Installer) -> None:
-        for number, step in enumerate(installer.steps(self._lines, self._runner)):
+        for number, step in enumerate(installer.steps(self._lines, RUNNER)):
             requirements = os.path.join(self._scratch, f"requirements-{number}.txt")
             with open(requirements, "w", encoding="utf-8") as stream_:
                 stream_.write("\n".join(step.lines) + "\n")

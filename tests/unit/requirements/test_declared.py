@@ -99,8 +99,14 @@ class TestRequirementsTxt:
         ]
 
     def test_index_options_and_several_on_one_line(self, source):
-        declarations = source({"requirements.txt": "-i https://a.invalid/s --extra-index-url=https://b.invalid/s\n--pre\n"})
-        assert lines(declarations) == ["--index-url https://a.invalid/s", "--extra-index-url https://b.invalid/s", "--pre"]
+        declarations = source(
+            {"requirements.txt": "-i https://a.invalid/s --extra-index-url=https://b.invalid/s\n--pre\n"}
+        )
+        assert lines(declarations) == [
+            "--index-url https://a.invalid/s",
+            "--extra-index-url https://b.invalid/s",
+            "--pre",
+        ]
 
     def test_urls_and_repositories_stand_as_they_are(self, source):
         given = [
@@ -114,7 +120,9 @@ class TestRequirementsTxt:
         declarations = source({"requirements.txt": "numpy\n-i https://user:${TOKEN}@host.invalid/simple\n"})
         found = declarations.nearest("").declaration.found
         assert found.provenance[1].requirement == "--index-url https://user:${TOKEN}@host.invalid/simple"
-        assert found.warnings == ("requirements.txt:2 needs the environment variable TOKEN when the environment is built.",)
+        assert found.warnings == (
+            "requirements.txt:2 needs the environment variable TOKEN when the environment is built.",
+        )
 
     def test_a_remote_include_is_reported_not_fetched(self, source):
         found = source({"requirements.txt": "numpy\n-r https://host.invalid/r.txt\n"}).nearest("").declaration.found
@@ -134,7 +142,10 @@ class TestRequirementsTxt:
             ({"requirements.txt": "./gone\n"}, "requirements.txt:1 names ./gone, which does not exist"),
             ({"requirements.txt": "-r ../secret.txt\n"}, "requirements.txt:1 names ../secret.txt, which is outside"),
             ({"requirements.txt": "-e /opt/lib\n"}, "requirements.txt:1 names /opt/lib, which is outside"),
-            ({"requirements.txt": "x @ file:///opt/lib\n"}, "requirements.txt:1 names file:///opt/lib, which is outside"),
+            (
+                {"requirements.txt": "x @ file:///opt/lib\n"},
+                "requirements.txt:1 names file:///opt/lib, which is outside",
+            ),
             ({"requirements.txt": "--target /tmp/x\n"}, "requirements.txt:1 has the option --target"),
             ({"requirements.txt": "numpy\n-r\n"}, "requirements.txt:2 has the option -r without its value"),
             ({"requirements.txt": "-f 'x\n"}, "requirements.txt:1 cannot be read"),
@@ -147,7 +158,11 @@ class TestRequirementsTxt:
 
     @pytest.mark.parametrize(
         "line",
-        ["-i https://user:hunter2@host.invalid/s", "x @ https://hunter2@host.invalid/x.whl", "git+https://hunter2@host.invalid/x"],
+        [
+            "-i https://user:hunter2@host.invalid/s",
+            "x @ https://hunter2@host.invalid/x.whl",
+            "git+https://hunter2@host.invalid/x",
+        ],
     )
     def test_a_secret_in_the_clear_is_refused_without_showing_it(self, source, line):
         message = refusal(source({"requirements.txt": f"numpy\n{line}\n"}))
@@ -231,7 +246,12 @@ class TestPyproject:
         assert places(declarations) == [("req/base.txt", 1)]
 
     @pytest.mark.parametrize(
-        "content", ["[tool.ruff]\nline-length = 100\n", "[project]\nname = 'x'\ndependencies = []\n", "[build-system]\nrequires = ['x']\n"]
+        "content",
+        [
+            "[tool.ruff]\nline-length = 100\n",
+            "[project]\nname = 'x'\ndependencies = []\n",
+            "[build-system]\nrequires = ['x']\n",
+        ],
     )
     def test_settings_of_tools_declare_nothing(self, source, content):
         assert lines(source({"a/pyproject.toml": content, "requirements.txt": "above\n"}), "a") == ["above"]
@@ -275,7 +295,9 @@ class TestPipfile:
     def test_the_lock_goes_before_the_pipfile_and_keeps_hashes(self, source):
         lock = {
             "_meta": {"requires": {"python_full_version": "3.10.4"}, "sources": []},
-            "default": {"requests": {"version": "==2.31.0", "hashes": ["sha256:aa"], "markers": "python_version >= '3.7'"}},
+            "default": {
+                "requests": {"version": "==2.31.0", "hashes": ["sha256:aa"], "markers": "python_version >= '3.7'"}
+            },
             "develop": {"pytest": {"version": "==8"}},
         }
         declarations = source({"Pipfile": self.PIPFILE, "Pipfile.lock": json.dumps(lock, indent=1), "lib/x": ""})
@@ -283,7 +305,12 @@ class TestPipfile:
         assert declarations.nearest("").python_requires == "==3.10.4"
 
     def test_hashes_are_dropped_where_one_entry_has_none(self, source):
-        lock = {"default": {"a": {"version": "==1", "hashes": ["sha256:aa"]}, "b": {"git": "https://host.invalid/b.git", "ref": "c0"}}}
+        lock = {
+            "default": {
+                "a": {"version": "==1", "hashes": ["sha256:aa"]},
+                "b": {"git": "https://host.invalid/b.git", "ref": "c0"},
+            }
+        }
         assert lines(source({"Pipfile.lock": json.dumps(lock)})) == ["a==1", "b @ git+https://host.invalid/b.git@c0"]
 
     def test_no_packages_is_no_declaration(self, source):
@@ -317,12 +344,20 @@ class TestConda:
         assert places(declarations)[-2:] == [("environment.yml", 13), ("more.txt", 1)]
         assert declarations.nearest("").python_requires == "==3.10.*"
 
-    @pytest.mark.parametrize(("asked", "expected"), [("python", None), ("python==3.9", "==3.9.*"), ("python>=3.8,<3.12", ">=3.8,<3.12")])
+    @pytest.mark.parametrize(
+        ("asked", "expected"), [("python", None), ("python==3.9", "==3.9.*"), ("python>=3.8,<3.12", ">=3.8,<3.12")]
+    )
     def test_what_it_asks_of_python(self, source, asked, expected):
-        assert source({"environment.yaml": f"dependencies: ['{asked}', numpy]\n"}).nearest("").python_requires == expected
+        assert (
+            source({"environment.yaml": f"dependencies: ['{asked}', numpy]\n"}).nearest("").python_requires == expected
+        )
 
     def test_what_the_index_does_not_have_is_reported(self, source):
-        found = source({"environment.yml": "dependencies:\n- numpy\n- r-base\n- libgcc-ng\n- a=1|2\n"}).nearest("").declaration.found
+        found = (
+            source({"environment.yml": "dependencies:\n- numpy\n- r-base\n- libgcc-ng\n- a=1|2\n"})
+            .nearest("")
+            .declaration.found
+        )
         assert [(item.name, item.line) for item in found.unresolved] == [("r-base", 3), ("libgcc-ng", 4), ("a=1|2", 5)]
         assert found.unresolved[0].reason.startswith("environment.yml:3 is a conda package that PyPI does not have")
 
@@ -379,7 +414,9 @@ class TestSetuptools:
         assert alone.unresolved[0].reason.startswith("b/setup.py:2 computes install_requires")
 
     def test_a_name_that_refers_to_itself_is_computed(self, source):
-        nearby = source({"setup.py": "import setuptools\nREQ = REQ + ['a']\nsetuptools.setup(install_requires=REQ)\n"}).nearest("")
+        nearby = source(
+            {"setup.py": "import setuptools\nREQ = REQ + ['a']\nsetuptools.setup(install_requires=REQ)\n"}
+        ).nearest("")
         assert nearby.declaration is None
         assert nearby.unresolved
 
@@ -439,8 +476,14 @@ class TestNearest:
         assert declarations.nearest("c").python_requires is None
 
     def test_runtime_txt(self, source):
-        declarations = source({"runtime.txt": "python-3.11\n", "a/runtime.txt": "r-4.1-2022-01-01\n", "b/runtime.txt": "python-3.9.7\n"})
-        assert [declarations.python(directory) for directory in ("x/y", "a", "b")] == ["==3.11.*", "==3.11.*", "==3.9.7"]
+        declarations = source(
+            {"runtime.txt": "python-3.11\n", "a/runtime.txt": "r-4.1-2022-01-01\n", "b/runtime.txt": "python-3.9.7\n"}
+        )
+        assert [declarations.python(directory) for directory in ("x/y", "a", "b")] == [
+            "==3.11.*",
+            "==3.11.*",
+            "==3.9.7",
+        ]
 
     def test_a_runtime_txt_that_names_no_version_is_named(self, source):
         with pytest.raises(EngineError, match=r"^runtime.txt:1 names no Python version: 'python-x'"):
@@ -458,7 +501,10 @@ class TestChosenByTheCaller:
                 "ci/s.cfg": "[options]\ninstall_requires = e\n",
             }
         )
-        found = [declarations.explicit(f"ci/{name}").found.provenance[0].requirement for name in ("reqs", "r.pip", "p.toml", "e.yaml", "s.cfg")]
+        found = [
+            declarations.explicit(f"ci/{name}").found.provenance[0].requirement
+            for name in ("reqs", "r.pip", "p.toml", "e.yaml", "s.cfg")
+        ]
         assert found == ["a", "b", "c", "d", "e"]
 
     def test_an_explicit_file_may_list_nothing(self, source):

@@ -49,7 +49,9 @@ def from_inline(
                 added.append(entry)
     if added and is_hashed(declared):
         lines = ", ".join(f"`{entry.requirement}`" for entry in added)
-        warnings.append(f"{source} is locked by hashes, so {lines} from the notebook's cells cannot be added: lock it anew.")
+        warnings.append(
+            f"{source} is locked by hashes, so {lines} from the notebook's cells cannot be added: lock it anew."
+        )
         return [], warnings
     return (options + added if added else []), warnings
 

@@ -150,22 +150,32 @@ class _Ladder:
         own = declaration.found
         added, warnings = additions.from_inline(own.provenance, installs.provenance, source)
         provenance = [*own.provenance, *added]
-        missing = lacking(needs, covered(self._lines(provenance)))
-        may_add = self._options.fallback == "auto" and not additions.is_hashed(provenance)
-        for need in missing:
-            if may_add:
-                provenance.append(_generated(need))
-                warnings.append(f"{_place(need)}, which {source} does not cover: `{need.distribution}` was added; declare it.")
+        locked = additions.is_hashed(provenance)
+        for need in lacking(needs, covered(self._lines(provenance))):
+            line = self._own_project(need) or need.distribution
+            if locked:
+                remedy = f"lock `{line}` there too."
+            elif self._options.fallback == "auto":
+                provenance.append(Provenance(line, "generated", need.reason, need.file, need.cell, need.line))
+                remedy = f"`{line}` was added; declare it."
             else:
-                warnings.append(f"{_place(need)}, which {source} does not cover: {self._remedy(need, provenance)}")
-        unresolved = own.unresolved + installs.unresolved + _unmapped(needs)
-        warnings = own.warnings + installs.warnings + tuple(warnings)
-        return Found(tuple(provenance), (), warnings, unresolved, own.python_requires)
+                remedy = f"add the line `{line}` there, or set fallback to auto."
+            warnings.append(f"{_place(need)}, which {source} does not cover: {remedy}")
+        return Found(
+            provenance=tuple(provenance),
+            warnings=own.warnings + installs.warnings + tuple(warnings),
+            unresolved=own.unresolved + installs.unresolved + _unmapped(needs),
+            python_requires=own.python_requires,
+        )
 
-    def _remedy(self, need: Need, provenance: Sequence[Provenance]) -> str:
-        if additions.is_hashed(provenance):
-            return f"lock `{need.distribution}` there too."
-        return f"add the line `{need.distribution}` there, or set fallback to auto."
+    def _own_project(self, need: Need) -> str | None:
+        """Return the line that installs the source itself, where it is a project that provides the module."""
+        if not any((self._root / name).is_file() for name in ("pyproject.toml", "setup.py", "setup.cfg")):
+            return None
+        for directory in (self._root, self._root / "src"):
+            if (directory / need.module / "__init__.py").is_file() or (directory / f"{need.module}.py").is_file():
+                return "./"
+        return None
 
     def _lines(self, provenance: Sequence[Provenance]) -> list[str]:
         """The lines, and for a local project those that its own metadata declares."""
@@ -180,14 +190,16 @@ class _Ladder:
     def _undeclared(self, name: str, needs: Sequence[Need], installs: Found) -> tuple[str, Found]:
         """Return ``(tier, found)`` where no file declares anything."""
         if self._options.generate or self._options.fallback == "auto":
-            found = merge(self._generate(needs), installs)
+            found = merge(generated.from_needs(needs), installs)
             tiers = {entry.tier for entry in found.provenance}
             return next((tier for tier in ("generated", "inline") if tier in tiers), "base"), found
         missing = lacking(needs, covered(entry.requirement for entry in installs.provenance))
         unresolved = installs.unresolved + _unmapped(needs)
         if any(name_of(entry.requirement) or not entry.requirement.startswith("--") for entry in installs.provenance):
             remedy = "install it there too, declare it in a file, or set generate to true."
-            warnings = tuple(f"{_place(need)}, which the notebook's own installs do not cover: {remedy}" for need in missing)
+            warnings = tuple(
+                f"{_place(need)}, which the notebook's own installs do not cover: {remedy}" for need in missing
+            )
             return "inline", replace(installs, warnings=installs.warnings + warnings, unresolved=unresolved)
         if not missing:
             return "base", replace(installs, unresolved=unresolved)
@@ -195,13 +207,6 @@ class _Ladder:
         if self._options.fallback == "fail":
             raise EngineError(text, "requirements_missing", imports=[need.module for need in missing])
         return "base", replace(installs, warnings=(*installs.warnings, text), unresolved=unresolved)
-
-    def _generate(self, needs: Sequence[Need]) -> Found:
-        return generated.from_needs(needs)
-
-
-def _generated(need: Need) -> Provenance:
-    return Provenance(need.distribution, "generated", need.reason, need.file, need.cell, need.line)
 
 
 def _place(need: Need) -> str:
@@ -246,5 +251,7 @@ def _joined(name: str, parts: Sequence[str | None]) -> str | None:
         try:
             SpecifierSet(part)
         except InvalidSpecifier:
-            raise invalid(name, f"is asked to run on Python {part!r}, which is no version range: write >=3.10, for instance.") from None
+            raise invalid(
+                name, f"is asked to run on Python {part!r}, which is no version range: write >=3.10, for instance."
+            ) from None
     return ",".join(asked) or None

@@ -82,7 +82,9 @@ def _installed(python: str) -> dict[str, str]:
         answer = subprocess.run([python, "-I", "-c", _LIST], capture_output=True, text=True, timeout=60, check=True)
         return {canonical(name): version for name, version in json.loads(answer.stdout).items()}
     except (OSError, subprocess.SubprocessError, ValueError):
-        raise EngineError(f"{python} does not answer as a Python interpreter: give the path of one as pin_python.") from None
+        raise EngineError(
+            f"{python} does not answer as a Python interpreter: give the path of one as pin_python."
+        ) from None
 
 
 def _resolved(resolution: Resolution, root: Path, python: str) -> dict[str, str]:
@@ -98,7 +100,9 @@ def _resolved(resolution: Resolution, root: Path, python: str) -> dict[str, str]
     try:
         answer = subprocess.run(command, input=listing, capture_output=True, text=True, timeout=TIMEOUT, cwd=root)
     except OSError as error:
-        raise EngineError(f"{command[0]} cannot be started ({error.strerror}): give an interpreter as pin_python.") from None
+        raise EngineError(
+            f"{command[0]} cannot be started ({error.strerror}): give an interpreter as pin_python."
+        ) from None
     except subprocess.TimeoutExpired:
         raise EngineError(f"The index gave no versions for {resolution.notebook} within {TIMEOUT} s.") from None
     if answer.returncode:

@@ -51,7 +51,7 @@ lightgbm: numpy scipy
 lightning: fsspec packaging pyyaml torch torchmetrics tqdm typing-extensions
 matplotlib: contourpy cycler fonttools kiwisolver numpy packaging pillow pyparsing python-dateutil
 missingno: matplotlib numpy scipy seaborn
-mlflow: cloudpickle docker flask gitpython matplotlib numpy pandas pyarrow pyyaml requests scikit-learn scipy sqlalchemy
+mlflow: cloudpickle docker flask gitpython matplotlib numpy pandas pyarrow pyyaml scikit-learn scipy sqlalchemy
 mlxtend: joblib matplotlib numpy pandas scikit-learn scipy
 nbconvert: beautifulsoup4 jinja2 jupyter-core nbclient nbformat packaging pygments traitlets
 nbformat: jsonschema jupyter-core traitlets
@@ -77,7 +77,7 @@ pytorch-lightning: fsspec packaging pyyaml torch torchmetrics tqdm typing-extens
 rasterio: affine attrs click numpy
 requests: certifi charset-normalizer idna urllib3
 sagemaker: boto3 numpy pandas requests
-scanpy: anndata h5py joblib matplotlib natsort networkx numba numpy packaging pandas scikit-learn scipy seaborn tqdm umap-learn
+scanpy: anndata h5py joblib matplotlib natsort networkx numba numpy pandas scikit-learn scipy seaborn umap-learn
 scikit-image: imageio lazy-loader networkx numpy packaging pillow scipy tifffile
 scikit-learn: joblib numpy scipy threadpoolctl
 scipy: numpy
@@ -107,7 +107,9 @@ ydata-profiling: jinja2 matplotlib numpy pandas pydantic pyyaml requests scipy s
 yellowbrick: cycler matplotlib numpy scikit-learn scipy
 yfinance: beautifulsoup4 numpy pandas requests
 """
-DEPENDENCIES = {name: frozenset(rest.split()) for name, _, rest in (line.partition(": ") for line in _TABLE.strip().split("\n"))}
+DEPENDENCIES = {
+    name: frozenset(rest.split()) for name, _, rest in (line.partition(": ") for line in _TABLE.strip().split("\n"))
+}
 
 # Distributions that provide the same modules: any one of a group will do.
 _SAME_MODULES = tuple(
@@ -132,7 +134,7 @@ _SAME_MODULES = tuple(
 
 @functools.lru_cache(maxsize=1024)
 def provided(distribution: str) -> frozenset[str]:
-    """Return the distributions that installing one brings: itself, those that stand in for it, and their dependencies."""
+    """Return what installing one brings: itself, those that it stands in for, and the dependencies of these."""
     pending, result = [distribution], set()
     while pending:
         name = pending.pop()

@@ -39,9 +39,7 @@ def read(tree: Tree, relative: str, where: str | None = None) -> Found:
     reader = _Reader(tree, relative)
     for node in _dependencies(tree, relative, where):
         reader.node(node)
-    return Found(
-        tuple(reader.provenance), (), tuple(reader.warnings), tuple(reader.unresolved), reader.python_requires
-    )
+    return Found(tuple(reader.provenance), (), tuple(reader.warnings), tuple(reader.unresolved), reader.python_requires)
 
 
 def convert(spec: str) -> tuple[str | None, str | None]:
@@ -73,7 +71,9 @@ def _dependencies(tree: Tree, relative: str, where: str | None) -> list:
     try:
         import yaml
     except ImportError:
-        raise EngineError("The Python package PyYAML is missing: install it for the Python that runs the module.") from None
+        raise EngineError(
+            "The Python package PyYAML is missing: install it for the Python that runs the module."
+        ) from None
     text = tree.read(relative, where)
     try:
         # The node graph, not the data: it keeps the line of every entry.
@@ -87,7 +87,9 @@ def _dependencies(tree: Tree, relative: str, where: str | None) -> list:
     if listed is None or (isinstance(listed, yaml.ScalarNode) and not listed.value):
         return []
     if not isinstance(listed, yaml.SequenceNode):
-        raise invalid(at(relative, listed.start_mark.line + 1), "gives dependencies that are no list: write one entry a line.")
+        raise invalid(
+            at(relative, listed.start_mark.line + 1), "gives dependencies that are no list: write one entry a line."
+        )
     return listed.value
 
 

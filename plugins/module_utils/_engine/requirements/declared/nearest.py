@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Callable
 
 from ...values.errors import EngineError
 from ...values.resolution import Provenance, Unresolved

@@ -23,7 +23,9 @@ def requirement(text: str, where: str) -> str:
     try:
         from packaging.requirements import InvalidRequirement, Requirement
     except ImportError:
-        raise EngineError("The Python package packaging is missing: install it for the Python that runs the module.") from None
+        raise EngineError(
+            "The Python package packaging is missing: install it for the Python that runs the module."
+        ) from None
     try:
         Requirement(VARIABLE.sub("x", text))
     except InvalidRequirement as error:
@@ -50,7 +52,9 @@ def check_url(text: str, where: str) -> None:
         # ssh takes a plain user name (git@host); over HTTP the name alone may be a token.
         secret = parts.password if parts.password is not None else ("" if "ssh" in parts.scheme else user)
         if VARIABLE.sub("", secret) and secret != "git":
-            problem = "holds a password or token in a URL: write ${NAME} in its place and set that environment variable."
+            problem = (
+                "holds a password or token in a URL: write ${NAME} in its place and set that environment variable."
+            )
             raise invalid(where, problem)
 
 

@@ -85,5 +85,7 @@ def _sources(relative: str, text: str, sources: object) -> tuple[list[Provenance
         option = "--index-url" if position == 0 else "--extra-index-url"
         provenance.append(declared(f"{option} {url}", relative, number))
         for name in VARIABLE.findall(url):
-            warnings.append(f"{at(relative, number)} needs the environment variable {name} when the environment is built.")
+            warnings.append(
+                f"{at(relative, number)} needs the environment variable {name} when the environment is built."
+            )
     return provenance, tuple(warnings)

@@ -55,7 +55,9 @@ def _sourced(tree: Tree, relative: str, line: str, sources: dict, where: str) ->
     from packaging.utils import canonicalize_name
 
     parsed = Requirement(line)
-    source = next((spec for name, spec in sources.items() if canonicalize_name(name) == canonicalize_name(parsed.name)), None)
+    source = next(
+        (spec for name, spec in sources.items() if canonicalize_name(name) == canonicalize_name(parsed.name)), None
+    )
     if not isinstance(source, dict) or not {"git", "path", "url"} & set(source):
         return line
     spec = {**source, "extras": sorted(parsed.extras), "marker": str(parsed.marker or "")}

@@ -92,7 +92,9 @@ class _Reader:
 
     def file(self, relative: str, where: str | None) -> None:
         if relative in self._open:
-            raise invalid(where or relative, f"includes {relative}, which leads back to itself: remove one of the -r lines.")
+            raise invalid(
+                where or relative, f"includes {relative}, which leads back to itself: remove one of the -r lines."
+            )
         self._open.append(relative)
         for number, line in logical_lines(self._tree.read(relative, where)):
             self.line(line, relative, number)
@@ -100,13 +102,17 @@ class _Reader:
 
     def line(self, line: str, file: str, number: int) -> None:
         for name in dict.fromkeys(VARIABLE.findall(line)):
-            self._warnings.append(f"{file}:{number} needs the environment variable {name} when the environment is built.")
+            self._warnings.append(
+                f"{file}:{number} needs the environment variable {name} when the environment is built."
+            )
         if line.startswith("-"):
             self._options(line, file, number)
             return
         where = at(file, number)
         text, *options = _OF_ONE.split(line)
-        self._add(" ".join([self._one(text.strip(), file, where), *(option.strip() for option in options)]), file, number)
+        self._add(
+            " ".join([self._one(text.strip(), file, where), *(option.strip() for option in options)]), file, number
+        )
 
     def _one(self, text: str, file: str, where: str) -> str:
         """Return one requirement: a URL as it stands, a local path relative to the root, else PEP 508."""

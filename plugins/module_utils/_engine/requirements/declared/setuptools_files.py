@@ -26,7 +26,9 @@ def read_cfg(tree: Tree, relative: str, where: str | None = None) -> Found:
         parser.read_string(text)
     except configparser.Error as error:
         line = getattr(error, "lineno", None) or next((number for number, _ in getattr(error, "errors", ())), None)
-        raise invalid(at(relative, line), "is not valid: each entry is KEY = VALUE below a [section]. Correct it.") from None
+        raise invalid(
+            at(relative, line), "is not valid: each entry is KEY = VALUE below a [section]. Correct it."
+        ) from None
     python = parser.get("options", "python_requires", fallback=None)
     value = parser.get("options", "install_requires", fallback="").strip()
     if value.startswith("file:"):
@@ -63,7 +65,9 @@ def read_py(tree: Tree, relative: str, where: str | None = None) -> Found:
         module = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None)
-        raise invalid(at(relative, line), "is not valid Python 3: correct it, or declare in requirements.txt.") from None
+        raise invalid(
+            at(relative, line), "is not valid Python 3: correct it, or declare in requirements.txt."
+        ) from None
     names = {
         target.id: node.value
         for node in module.body
@@ -87,7 +91,9 @@ def _install_requires(relative: str, node: ast.expr | None, names: dict[str, ast
         return Found()
     elements = _elements(node, names)
     if elements is None:
-        reason = f"{at(relative, node.lineno)} computes install_requires, and setup.py is never run: declare it in a file."
+        reason = (
+            f"{at(relative, node.lineno)} computes install_requires, and setup.py is never run: declare it in a file."
+        )
         return Found(unresolved=(Unresolved("install_requires", reason, line=node.lineno, file=relative),))
     provenance = []
     for element in elements:

@@ -3,14 +3,21 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from collections.abc import Callable
 
 from . import versions
 from .pep508 import check_url, requirement
 from .tree import Tree, invalid
 
 # Keys of a Pipfile table that are markers of their own (Pipfile specification).
-_MARKERS = ("sys_platform", "os_name", "platform_machine", "platform_system", "python_full_version", "implementation_name")
+_MARKERS = (
+    "sys_platform",
+    "os_name",
+    "platform_machine",
+    "platform_system",
+    "python_full_version",
+    "implementation_name",
+)
 
 
 def to_line(
@@ -39,7 +46,9 @@ def to_line(
     version = spec.get("version", "")
     specifier = convert(version) if isinstance(version, str) else ""
     if specifier is None:
-        raise invalid(where, f"gives {name} alternative versions ({version}), which pip does not know: write one range.")
+        raise invalid(
+            where, f"gives {name} alternative versions ({version}), which pip does not know: write one range."
+        )
     return requirement(f"{named}{specifier}{marker}", where)
 
 
@@ -81,4 +90,4 @@ def _marker(spec: dict) -> str:
 
 def _python_clause(clause: str) -> str:
     operator = clause[: len(clause) - len(clause.lstrip("<>=!~"))]
-    return f"python_version {operator} '{clause[len(operator):]}'"
+    return f"python_version {operator} '{clause[len(operator) :]}'"

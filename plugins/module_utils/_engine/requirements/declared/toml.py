@@ -20,7 +20,9 @@ def loads(text: str, file: str, first_line: int = 1) -> dict:
         try:
             import tomli as tomllib
         except ImportError:
-            raise EngineError(f"{file} is TOML, which Python 3.10 reads with the package tomli: install tomli.") from None
+            raise EngineError(
+                f"{file} is TOML, which Python 3.10 reads with the package tomli: install tomli."
+            ) from None
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -38,7 +38,9 @@ class Tree:
             real = os.path.realpath(self.root / relative)
             outside = real != self._real and not real.startswith(self._real + os.sep)
         if outside:
-            problem = f"names {path}, which is outside the source: move it below the source's root and name it relatively."
+            problem = (
+                f"names {path}, which is outside the source: move it below the source's root and name it relatively."
+            )
             raise invalid(where, problem)
         return "" if relative == "." else relative
 
@@ -63,7 +65,9 @@ class Tree:
             named = f"names {relative}, which" if where else ""
             reason = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
             raise invalid(where or relative, f"{named} {reason}: correct the path.".strip()) from None
-        encoding, data = next(((name, data[len(bom) :]) for bom, name in _BOMS if data.startswith(bom)), ("utf-8", data))
+        encoding, data = next(
+            ((name, data[len(bom) :]) for bom, name in _BOMS if data.startswith(bom)), ("utf-8", data)
+        )
         try:
             return data.decode(encoding)
         except UnicodeDecodeError as error:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -25,7 +26,9 @@ CORES = {
     "2.20": ["3.12", "3.13", "3.14"],
     "2.21": ["3.13", "3.12", "3.14"],
 }
-TREE = venvs.BUILD / "ansible-test" / "ansible_collections"
+TREES = venvs.BUILD / "ansible-test"
+# Sanity is one long computation that leaves a processor idle; integration targets use all there is.
+AT_ONCE = {"sanity": 2, "import": 2, "integration": 1}
 CACHE = Path("~/.ansible/test/cache").expanduser()
 GET_PIP = """\
 import runpy
@@ -64,18 +67,19 @@ def environments() -> dict[str, Path]:
             print(f"  ansible-core {core}: left out, no Python {' or '.join(CORES[core])} here", flush=True)
             continue
         made[core] = venvs.BUILD / "venvs" / f"core-{core}"
-        requirements = [f"ansible-core~={core}.0", "-r", "requirements.txt", "pytest>=8.0"]
+        requirements = [f"ansible-core~={core}.0", "-r", "requirements.txt", "-r", "requirements-test.txt"]
         venvs.ensure(made[core], python, requirements, f"ansible-core {core} in build/venvs/core-{core}")
     return made
 
 
-def make_tree() -> Path:
+def make_tree(core: str) -> Path:
     """The installed collections, copied: ansible-test writes into the tree that it checks."""
+    tree = TREES / core / "ansible_collections"
     for name in ("mlops/notebooks", "kubernetes/core"):
         source = setup.COLLECTIONS / "ansible_collections" / name
-        shutil.rmtree(TREE / name, ignore_errors=True)
-        shutil.copytree(source, TREE / name, ignore=shutil.ignore_patterns("__pycache__"))
-    ours = TREE / "mlops" / "notebooks"
+        shutil.rmtree(tree / name, ignore_errors=True)
+        shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    ours = tree / "mlops" / "notebooks"
     venvs.run("git", "init", "--quiet", ours)  # else it takes the clone's git for its own, which ignores build/
     return ours
 
@@ -95,27 +99,35 @@ def provide_pip(venv: Path) -> None:
 
 def gate_command(gate: str, venv: Path, python: str, words: list[str]) -> list[str]:
     if gate == "import":
-        return [str(venv / "bin" / "python"), "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", *words]
+        return [str(venv / "bin" / "python"), "-m", "pytest", "-q", "-q", "--collect-only", *words]
     # Its own Python only: it takes every python3.* on PATH for one that runs, which a shim of pyenv may not be.
     return [str(venv / "bin" / "ansible-test"), gate, "--local", "--python", python, "--color", "no", *words]
+
+
+def run_gate(gate: str, core: str, venv: Path, words: list[str]) -> int:
+    python = next(venv.glob("lib/python3*")).name.removeprefix("python")
+    if gate == "import":
+        tree = venvs.ROOT
+    else:
+        tree = make_tree(core)
+        provide_pip(venv)
+    command = gate_command(gate, venv, python, words)
+    env = {**os.environ, "PATH": f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    start = time.monotonic()
+    capture = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if AT_ONCE[gate] > 1 else {}
+    done = subprocess.run(command, cwd=tree, env=env, text=True, check=False, **capture)
+    title = f"--- {gate} on ansible-core {core}, Python {python}: "
+    print(f"{done.stdout or ''}{title}status {done.returncode}, {time.monotonic() - start:.0f} s", flush=True)
+    return done.returncode
 
 
 def main() -> int:
     gate, words = sys.argv[1], sys.argv[2:]
     setup.runtime()
-    tree = make_tree() if gate != "import" else venvs.ROOT
-    for core, venv in environments().items():
-        python = next(venv.glob("lib/python3*")).name.removeprefix("python")
-        print(f"--- {gate} on ansible-core {core}, Python {python}", flush=True)
-        if gate != "import":
-            provide_pip(venv)
-        env = {**os.environ, "PATH": f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}"}
-        start = time.monotonic()
-        status = subprocess.run(gate_command(gate, venv, python, words), cwd=tree, env=env, check=False).returncode
-        print(f"--- {gate} on ansible-core {core}: status {status}, {time.monotonic() - start:.0f} s", flush=True)
-        if status:
-            return status
-    return 0
+    made = environments()
+    with ThreadPoolExecutor(AT_ONCE[gate]) as pool:
+        statuses = list(pool.map(lambda core: run_gate(gate, core, made[core], words), made))
+    return max(statuses)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def runtime() -> None:
 def dev() -> None:
     """Everything the gates need."""
     runtime()
-    requirements = [CORE, "-r", "requirements.txt", "-r", "requirements-dev.txt"]
+    requirements = [CORE, "-r", "requirements.txt", "-r", "requirements-test.txt", "-r", "requirements-dev.txt"]
     venvs.ensure(DEV, sys.executable, requirements, "the tools of the gates in build/venvs/dev")
 
 

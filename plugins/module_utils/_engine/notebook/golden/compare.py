@@ -48,7 +48,7 @@ def compare(
             continue
         diffs += _besides_outputs(index, old, new, own)
         left, right = shown(old, own), shown(new, own)
-        if left != right:
+        if repr(left) != repr(right):  # == would take true for 1
             unequal.append((index, Texts(own, times), left, right))
     diffs += _outputs(unequal, options)
     bad = len({(diff.kind == "missing_cell", diff.cell) for diff in diffs})

@@ -89,18 +89,18 @@ class GoldenOptions(Value):
                 changed[name.replace("-", "_")] = _number(text, where)
         return dataclasses.replace(self, **changed)
 
-    def close(self, golden: float, actual: float, *, whole: bool) -> bool:
-        """Whether two numbers are equal within the tolerances; whole: both are written without point and exponent."""
-        if golden == actual or (math.isnan(golden) and math.isnan(actual)):
-            return True
-        if math.isinf(golden) or math.isinf(actual) or math.isnan(golden) or math.isnan(actual):
+    @property
+    def tolerance_given(self) -> bool:
+        """Whether the user gave a tolerance, so that it holds for whole numbers too."""
+        return self.rtol is not None or self.atol is not None
+
+    def close(self, golden: float, executed: float) -> bool:
+        """Whether two different numbers are equal within the tolerances; what is beyond a float's range never is."""
+        if not (math.isfinite(golden) and math.isfinite(executed)):
             return False
-        given = self.rtol is not None or self.atol is not None
-        if whole and not given:
-            return False
-        rtol = self.rtol if given else DEFAULT_RTOL
-        atol = self.atol if given else DEFAULT_ATOL
-        return abs(golden - actual) <= max(atol or 0.0, (rtol or 0.0) * max(abs(golden), abs(actual)))
+        rtol = self.rtol if self.tolerance_given else DEFAULT_RTOL
+        atol = self.atol if self.tolerance_given else DEFAULT_ATOL
+        return abs(golden - executed) <= max(atol or 0.0, (rtol or 0.0) * max(abs(golden), abs(executed)))
 
 
 def _number(value: object, where: str) -> float:

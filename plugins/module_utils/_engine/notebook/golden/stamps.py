@@ -93,4 +93,4 @@ def _read(stamp: str) -> tuple[datetime, bool] | None:
 def _shape(stamp: str) -> str:
     """Return the kind of a stamp, so that a date never passes for a time of day."""
     words = re.sub(r"[A-Za-z]{3,}", "a", stamp)
-    return re.sub(r"[.,]\d+|\d+", "", words)
+    return " ".join(re.sub(r"[.,]\d+|\d+", "", words).split())

@@ -87,10 +87,12 @@ class Texts:
         """Whether two numbers as written are equal within the tolerances."""
         if golden == executed:
             return True
-        whole = bool(_WHOLE.fullmatch(golden) and _WHOLE.fullmatch(executed))
-        if whole and _digits(golden) == _digits(executed):
-            return True
-        return self.options.close(float(golden), float(executed), whole=whole)
+        if _WHOLE.fullmatch(golden) and _WHOLE.fullmatch(executed):
+            if _digits(golden) == _digits(executed):
+                return True
+            if not self.options.tolerance_given:
+                return False
+        return self.options.close(float(golden), float(executed))
 
     def _tokens(self, text: str, lines: bool) -> list[tuple[str, str]]:
         kinds = [("uuid", _UUID), ("temporary", _TEMPORARY)]

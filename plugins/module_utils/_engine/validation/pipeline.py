@@ -3,19 +3,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..environment.store import Store
 from ..notebook.golden.compare import compare
 from ..report.summary import summarize
 from ..requirements.names import distribution_of
 from ..run.process import run_all
 from ..values.execution import RunResult
 from ..values.paths import default_cache_dir
-from ..values.verdict import Comparison, Verdict
+from ..values.verdict import Verdict
 from ..verdict.judge import from_build, judge, refuse
 from .decision import compile_fail_on
 from .memory import Memory
@@ -69,7 +72,8 @@ class _Session:
     def __init__(self, spec: Spec, progress: Callable[[dict], None]):
         self._spec = spec
         self._progress = progress
-        self._memory = Memory(spec.cache_dir or default_cache_dir())
+        cache_dir = spec.cache_dir or default_cache_dir()
+        self._memory, self._store = Memory(cache_dir), Store(cache_dir)
         self._memory.prune(spec.max_age)
         self._secrets = tuple(value for value in spec.secrets.values() if value)
         self._again: list[Work] = []
@@ -94,7 +98,10 @@ class _Session:
             self._again, self._broken = [], []
             outputs = {work.key: (work, self._memory.workspace()) for work in works}
             requests = [work.request(self._spec, output) for work, output in outputs.values()]
-            run_all(requests, workers=self._spec.workers, on_result=lambda result: self._take(*outputs[result.id], result))
+            with contextlib.ExitStack() as held:
+                for key in {work.environment.key for work in works}:
+                    held.enter_context(self._store.using(key))
+                run_all(requests, workers=self._spec.workers, on_result=functools.partial(self._take, outputs))
             if self._again:
                 time.sleep(delay)
                 delay *= 2
@@ -105,7 +112,8 @@ class _Session:
         self.verdicts[verdict.notebook] = verdict
         self._progress({"event": "verdict", "notebook": verdict.notebook, "status": verdict.status, "text": describe(verdict)})
 
-    def _take(self, work: Work, output: str, result: RunResult) -> None:
+    def _take(self, outputs: dict[str, tuple[Work, str]], result: RunResult) -> None:
+        work, output = outputs[result.id]
         verdict = _complete(self._judge(work, result), work)
         if verdict.retryable and work.attempt <= self._spec.retries:
             self._again.append(replace(work, attempt=work.attempt + 1))

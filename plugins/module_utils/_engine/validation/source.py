@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
+import os
 from functools import cached_property
 from pathlib import Path
 
-from ..run.workspace import files
+from ..run.workspace import NEVER_COPIED, is_environment
 
 
 class Source:
@@ -37,9 +39,19 @@ class Source:
     def _notebooks(self) -> str:
         return self._digest(lambda name: name.endswith(".ipynb"))
 
+    @cached_property
+    def _names(self) -> list[str]:
+        """Files that a run's copy of the source holds, links to files included, less those excluded."""
+        names = []
+        for directory, below, files in os.walk(self._root):
+            below[:] = [name for name in below if name not in NEVER_COPIED and not is_environment(os.path.join(directory, name))]
+            links = [name for name in below if os.path.islink(os.path.join(directory, name))]
+            names += [os.path.relpath(os.path.join(directory, name), self._root) for name in (*files, *links)]
+        return sorted(name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self._exclude))
+
     def _digest(self, wanted) -> str:
         lines = []
-        for name in sorted(files(self._root, self._exclude)):
+        for name in self._names:
             if wanted(name):
                 lines += [name, _file_digest(self._root / name)]
         return _sha256(lines)
@@ -47,6 +59,8 @@ class Source:
 
 def _file_digest(path: Path) -> str:
     digest = hashlib.sha256()
+    if not path.is_file():  # a link to a directory or to nothing, a socket
+        return f"link to {os.readlink(path)}" if path.is_symlink() else "none"
     with path.open("rb") as file:
         while block := file.read(1024 * 1024):
             digest.update(block)

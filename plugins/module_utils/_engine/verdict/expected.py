@@ -97,13 +97,13 @@ def check_expected(expected: Sequence[ExpectedOutput], cells: Cells) -> Iterator
         for index, cell in targets:
             value, text = cell_value(cell), _text(cell)
             if item.expression:
-                value = _search(item.expression, _document(cell, value, text))
+                value, fault = _search(item.expression, _document(cell, value, text))
                 text = value if isinstance(value, str) else json.dumps(value, default=str)
-                if not item.checks and value in (None, False, "", [], {}):
-                    yield (
-                        index,
-                        f"Cell {index}: the expression {item.expression} is {_show(value)}, expected a true value.",
-                    )
+                if not fault and not item.checks and value in (None, False, "", [], {}):
+                    fault = f"is {_show(value)}, expected a true value"
+                if fault:
+                    yield index, f"Cell {index}: the expression {item.expression} {fault}."
+                    continue
             for name in item.checks:
                 fault = _FAULTS[name](item, value, text, cell)
                 if fault:
@@ -159,13 +159,14 @@ def _compile(expression: object, where: str):
         ) from None
 
 
-def _search(expression: str, document: dict) -> object:
+def _search(expression: str, document: dict) -> tuple[object, str | None]:
+    """Return what a JMESPath expression finds, and what is wrong where it cannot be evaluated."""
     from jmespath.exceptions import JMESPathError
 
     try:
-        return _compile(expression, "expected_outputs").search(document)
+        return _compile(expression, "expected_outputs").search(document), None
     except JMESPathError as error:
-        return f"not to be evaluated ({error})"
+        return None, f"cannot be evaluated: {shorten(' '.join(str(error).split()), 200)}"
 
 
 def _document(cell: dict, value: object, text: str) -> dict:

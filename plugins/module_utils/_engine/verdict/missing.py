@@ -29,7 +29,7 @@ _OPTIONAL: tuple[tuple[re.Pattern, str | None], ...] = tuple(
         (r"tried using: '([\w.-]+)'", None),
         (r"IProgress not found", "ipywidgets"),
         (r"tree builder with the features you requested: (lxml|html5lib)", None),
-        (r"`?\.style`? accessor requires (jinja2)", None),
+        (r"\.style['`]? accessor requires (jinja2)", None),
         (r"Mime type rendering requires (nbformat)", None),
         (r"requires the (\w+) package(?: to be installed)?", None),
         (r"requires the PyTorch library but it was not found", "torch"),

@@ -16,6 +16,7 @@ if t.TYPE_CHECKING:
 
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 _HOSTED = re.compile(r"colab|kaggle|databricks|paperspace|sagemaker_studio|binder", re.IGNORECASE)
+_HOSTED_WORD = re.compile(rf"[^\s/]*(?:{_HOSTED.pattern})[^\s/]*", re.IGNORECASE)
 _INSTALLS = re.compile(r"\binstall\b")
 _DEFERRED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
@@ -50,7 +51,7 @@ class Walker:
         for statement in body:
             handler = _HANDLERS.get(type(statement))
             if handler is not None:
-                handler(self, statement)
+                getattr(self, handler)(statement)
             elif self.deep:
                 self.expression(statement)
         self.optional -= optional
@@ -132,24 +133,25 @@ class Walker:
             self.block(case.body)
 
 
-_HANDLERS: dict[type, t.Callable[[Walker, t.Any], None]] = {
-    ast.Import: Walker._import,
-    ast.ImportFrom: Walker._import,
-    ast.Assign: Walker._assign,
-    ast.FunctionDef: Walker._function,
-    ast.AsyncFunctionDef: Walker._function,
-    ast.ClassDef: Walker._function,
-    ast.With: Walker._with,
-    ast.AsyncWith: Walker._with,
-    ast.For: Walker._for,
-    ast.AsyncFor: Walker._for,
-    ast.While: Walker._while,
-    ast.If: Walker._if,
-    ast.Try: Walker._try,
-    ast.Match: Walker._match,
+# Names, so that subclasses may override what they name.
+_HANDLERS = {
+    ast.Import: "_import",
+    ast.ImportFrom: "_import",
+    ast.Assign: "_assign",
+    ast.FunctionDef: "_function",
+    ast.AsyncFunctionDef: "_function",
+    ast.ClassDef: "_function",
+    ast.With: "_with",
+    ast.AsyncWith: "_with",
+    ast.For: "_for",
+    ast.AsyncFor: "_for",
+    ast.While: "_while",
+    ast.If: "_if",
+    ast.Try: "_try",
+    ast.Match: "_match",
 }
 if hasattr(ast, "TryStar"):
-    _HANDLERS[ast.TryStar] = Walker._try
+    _HANDLERS[ast.TryStar] = "_try"
 
 
 def statements(notebook: Notebook) -> Iterator[tuple[int, str, tuple[ast.stmt, ...]]]:
@@ -193,13 +195,13 @@ def insists(body: Iterable[ast.stmt]) -> bool:
 def is_hosted_test(test: ast.AST, hosted_names: set[str]) -> bool:
     """Tell whether an expression asks if a hosting service runs the notebook."""
     for node in ast.walk(test):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _HOSTED.search(node.value):
-            # A path or address that merely contains the word is no question.
-            if "/" not in node.value and " " not in node.value:
-                return not isinstance(test, ast.Constant)
-        elif isinstance(node, ast.Name) and (node.id in hosted_names or _HOSTED.search(node.id)):
-            return True
-        elif isinstance(node, ast.Attribute) and _HOSTED.search(node.attr):
+        if isinstance(node, ast.Constant) and node is not test:
+            # A path, an address or a sentence that merely contains the word is no question.
+            if isinstance(node.value, str) and re.fullmatch(_HOSTED_WORD, node.value):
+                return True
+            continue
+        name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+        if name and (name in hosted_names or _HOSTED.search(name)):
             return True
     return False
 

@@ -14,13 +14,13 @@ author:
 description:
   - Climbs the requirements ladder for one or many notebooks and says for each line where it came from.
   - V(declared) is taken where a file declares requirements - O(requirements_file), else the first file of
-    O(requirements_sources) that exists, else inline script metadata in the notebook (PEP 723), else the nearest file from the
-    notebook's directory upward to O(path). The imports of the notebook are checked against it, since such files are often
-    incomplete.
-  - V(generated) is taken where nothing is declared and O(generate) or O(fallback=auto) asks for it. The lines come from the
-    imports of all cells and from known implicit needs, refined by what the cells install.
-  - V(inline) is taken where nothing is declared and nothing is to be generated. The lines are what the cells install, by
-    C(%pip), C(!pip) and their kin.
+    O(requirements_sources) that exists, else inline script metadata in the notebook (PEP 723), else the nearest file
+    from the notebook's directory upward to O(path). The imports of the notebook are checked against it, since such
+    files are often incomplete.
+  - V(generated) is taken where nothing is declared and O(generate) or O(fallback=auto) asks for it. The lines come from
+    the imports of all cells and from known implicit needs, refined by what the cells install.
+  - V(inline) is taken where nothing is declared and nothing is to be generated. The lines are what the cells install,
+    by C(%pip), C(!pip) and their kin.
   - V(base) is what remains - no requirement is known.
   - Nothing is run or written, and nothing is fetched from a network unless O(pin=index).
 extends_documentation_fragment:
@@ -63,8 +63,9 @@ options:
   requirements_file:
     description:
       - File that declares the requirements of all notebooks, relative to O(path). It goes before anything else.
-      - Its format is known by its name. A name that is not among the usual ones is read as pip's requirements format (C(.txt),
-        C(.in), C(.pip)), C(pyproject.toml) (C(.toml)) or conda environment (C(.yml), C(.yaml)), by its ending.
+      - Its format is known by its name. A name that is not among the usual ones is read by its ending - as pip's
+        requirements format (C(.txt), C(.in), C(.pip), none), C(pyproject.toml) (C(.toml)), C(setup.cfg) (C(.cfg)),
+        C(setup.py) (C(.py)) or conda environment (C(.yml), C(.yaml)).
     type: str
   requirements_sources:
     description:
@@ -91,7 +92,8 @@ options:
     description:
       - What reads the imports.
       - V(builtin) reads each cell as IPython does, and knows implicit needs, guarded imports and namespaces.
-      - V(pipreqs) uses the scan and the name table of the Python package pipreqs, without network. It knows plain imports only.
+      - V(pipreqs) uses the scan and the name table of the Python package pipreqs, without network. It knows plain
+        imports only.
     type: str
     choices: [builtin, pipreqs]
     default: builtin
@@ -99,8 +101,8 @@ options:
     description:
       - Whether to give a version to the generated and inline lines that have none. Declared lines stay as they are.
       - V(environment) takes the versions that are installed for O(pin_python).
-      - V(index) takes the versions that C(uv) (else C(pip)) resolves all lines of the notebook to, from the package index that
-        the machine is configured for. This is the only setting that uses a network.
+      - V(index) takes the versions that C(uv) (else C(pip)) resolves all lines of the notebook to, from the package
+        index that it is configured for on the machine. This is the only setting that uses a network.
     type: str
     choices: [none, environment, index]
     default: none
@@ -110,9 +112,9 @@ options:
       - By default the interpreter that runs the module.
     type: path
 notes:
-  - A notebook that cannot be resolved does not hold up the others - it is listed in RV(refused). The module fails where O(notebooks)
-    names that notebook by its path, where O(fallback=fail) refuses it, and where no notebook is left; RV(resolutions) and
-    RV(refused) are returned then as well.
+  - A notebook that cannot be resolved does not hold up the others - it is listed in RV(refused). The module fails where
+    O(notebooks) names that notebook by its path, where O(fallback=fail) refuses it, and where no notebook is left;
+    RV(resolutions) and RV(refused) are returned then as well.
   - A declared file with a password or token in a URL is refused, since requirement lines are shown and stored. Write
     C(${NAME}) in its place; pip and uv put the environment variable in.
 seealso:

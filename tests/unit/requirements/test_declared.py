@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import types
 
 import pytest
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.requirements.declared.nearest import Declarations
@@ -84,7 +86,8 @@ class TestRequirementsTxt:
     def test_local_paths_become_relative_to_the_root(self, source):
         declarations = source(
             {
-                "work/requirements.txt": "-e ../lib[test]\n./pkg ; python_version > '3'\n--find-links ../wheels\n-e .\nwheels/x-1-py3-none-any.whl\n",
+                "work/requirements.txt": "-e ../lib[test]\n./pkg ; python_version > '3'\n"
+                "--find-links ../wheels\n-e .\nwheels/x-1-py3-none-any.whl\n",
                 "lib/x": "",
                 "work/pkg/x": "",
                 "work/wheels/x-1-py3-none-any.whl": "",
@@ -179,7 +182,8 @@ class TestPyproject:
     def test_project_dependencies_with_their_lines(self, source):
         declarations = source(
             {
-                "pyproject.toml": '[project]\nname = "x"\nrequires-python = ">=3.9"\ndependencies = [\n  "foobar>=1",\n  "foo",\n]\n'
+                "pyproject.toml": '[project]\nname = "x"\nrequires-python = ">=3.9"\n'
+                'dependencies = [\n  "foobar>=1",\n  "foo",\n]\n'
                 '[project.optional-dependencies]\ndev = ["pytest"]\n[dependency-groups]\ntest = ["nox"]\n'
             }
         )
@@ -219,7 +223,8 @@ class TestPyproject:
     def test_poetry_python_optional_and_several_constraints(self, source):
         declarations = source(
             {
-                "pyproject.toml": '[tool.poetry.dependencies]\npython = "^3.9"\nextra = {version = "1", optional = true}\n'
+                "pyproject.toml": '[tool.poetry.dependencies]\npython = "^3.9"\n'
+                'extra = {version = "1", optional = true}\n'
                 'n = [{version = "1", python = "<3.10"}, {version = "2", python = ">=3.10"}]\n'
                 '[tool.poetry.group.dev.dependencies]\npytest = "*"\n'
             }
@@ -239,7 +244,8 @@ class TestPyproject:
     def test_setuptools_dynamic_dependencies_are_followed(self, source):
         declarations = source(
             {
-                "pyproject.toml": '[project]\ndynamic = ["dependencies"]\n[tool.setuptools.dynamic]\ndependencies = {file = ["req/base.txt"]}\n',
+                "pyproject.toml": '[project]\ndynamic = ["dependencies"]\n[tool.setuptools.dynamic]\n'
+                'dependencies = {file = ["req/base.txt"]}\n',
                 "req/base.txt": "numpy\n",
             }
         )
@@ -382,7 +388,8 @@ class TestSetuptools:
     def test_setup_cfg(self, source):
         declarations = source(
             {
-                "setup.cfg": "[metadata]\nname = numpy\n[options]\npython_requires = >=3.8\ninstall_requires =\n    numpy\n"
+                "setup.cfg": "[metadata]\nname = numpy\n[options]\npython_requires = >=3.8\n"
+                "install_requires =\n    numpy\n"
                 "    pandas>=1 ; python_version > '3.7'  # why\n[options.extras_require]\ndev = pytest\n"
             }
         )
@@ -397,7 +404,8 @@ class TestSetuptools:
     def test_setup_py_is_read_not_run(self, source, tmp_path):
         declarations = source(
             {
-                "setup.py": f"from setuptools import setup\nopen({str(tmp_path / 'ran')!r}, 'w')\nBASE = ['a>=1',\n 'b']\n"
+                "setup.py": f"from setuptools import setup\nopen({str(tmp_path / 'ran')!r}, 'w')\n"
+                "BASE = ['a>=1',\n 'b']\n"
                 "setup(install_requires=BASE + ['c'], python_requires='>=3.8', extras_require={'d': ['e']})\n"
             }
         )
@@ -431,6 +439,30 @@ class TestSetuptools:
     )
     def test_what_is_wrong_is_named(self, source, name, content, expected):
         assert refusal(source({name: content})).startswith(expected)
+
+
+class TestMissingPackages:
+    def test_toml_without_tomllib_is_read_by_tomli(self, source, monkeypatch):
+        tomllib = pytest.importorskip("tomllib")
+        monkeypatch.setitem(sys.modules, "tomllib", None)
+        monkeypatch.setitem(
+            sys.modules, "tomli", types.SimpleNamespace(loads=tomllib.loads, TOMLDecodeError=ValueError)
+        )
+        assert lines(source({"pyproject.toml": "[project]\ndependencies = ['a']\n"})) == ["a"]
+
+    @pytest.mark.parametrize(
+        ("package", "files", "expected"),
+        [
+            ("tomllib", {"pyproject.toml": ""}, "install tomli"),
+            ("yaml", {"environment.yml": ""}, "PyYAML is missing: install it"),
+            ("packaging.requirements", {"requirements.txt": "a"}, "packaging is missing: install it"),
+        ],
+    )
+    def test_the_one_that_is_missing_is_named(self, source, monkeypatch, package, files, expected):
+        monkeypatch.setitem(sys.modules, package, None)
+        monkeypatch.setitem(sys.modules, "tomli", None)
+        with pytest.raises(EngineError, match=expected):
+            source(files).nearest("")
 
 
 class TestNearest:

@@ -175,6 +175,12 @@ class TestDeclaredIsNotTakenOnTrust:
         )
         assert one(root).warnings == ()
 
+    def test_the_project_itself_is_what_to_install_for_its_own_package(self, source):
+        files = {"pyproject.toml": "[project]\nname='own'\ndependencies=['rich']\n", "src/own/__init__.py": ""}
+        root = source({**files, "docs/a.ipynb": ["import own"]})
+        assert "add the line `./` there" in one(root).warnings[0]
+        assert one(root, fallback="auto").requirements == ("rich", "./")
+
     def test_a_hash_locked_file_is_never_added_to(self, source):
         root = source(
             {"requirements.txt": "numpy==1 --hash=sha256:aa\n", "a.ipynb": ["%pip install rich\nimport pandas"]}
@@ -209,8 +215,18 @@ class TestDeclaredWithInstallsInCells:
         found = one(root)
         assert found.requirements == ("rich==12.0",)
         assert found.warnings == (
-            "Cell 1 installs `rich==13.0`, but requirements.txt declares `rich==12.0`, which stands: make the two agree.",
+            "Cell 1 installs `rich==13.0`, but requirements.txt declares `rich==12.0`, "
+            "which stands: make the two agree.",
         )
+
+    def test_a_url_and_a_version_of_one_name_contradict_each_other(self, source):
+        root = source(
+            {"requirements.txt": "rich @ https://host.invalid/r.whl\n", "a.ipynb": ['%pip install "rich==13.0"']}
+        )
+        assert one(root).requirements == ("rich @ https://host.invalid/r.whl",)
+        assert "make the two agree" in one(root).warnings[0]
+        source({"a.ipynb": ["%pip install rich"]})
+        assert one(root).warnings == ()
 
     def test_an_index_of_a_cell_comes_only_with_a_line_that_needs_it(self, source):
         cell = "%pip install --index-url https://host.invalid/s rich"

@@ -116,6 +116,12 @@ class TestIndex:
         assert error.value.code == "dependency_install_failed"
         assert len(error.value.message) < 700
 
+    def test_an_interpreter_that_cannot_be_started_is_named(self, index):
+        if (index / "bin" / "uv").exists():
+            pytest.skip("uv starts, and says so itself")
+        with pytest.raises(EngineError, match="^/no/such/python cannot be started"):
+            pins.apply([resolution(("generated", "alpha"))], index, "index", "/no/such/python")
+
     def test_nothing_to_pin_asks_nobody(self, index):
         given = [resolution(("declared", "gamma"), ("inline", "gamma>=1")), resolution()]
         assert pins.apply(given, index, "index", "/no/such/python") == given

@@ -220,8 +220,8 @@ def _nothing_known(name: str, missing: Sequence[Need]) -> str:
     names = [need.distribution for need in missing]
     lines = ", ".join(f"`{name}`" for name in names)
     return (
-        f"{name} declares no requirement but has needs ({shown}): add {lines} to a requirements.txt beside or above it, "
-        f"set generate to true, or write `%pip install {' '.join(names)}` into its first cell."
+        f"{name} declares no requirement but has needs ({shown}): add {lines} to a requirements.txt beside or above "
+        f"it, set generate to true, or write `%pip install {' '.join(names)}` into its first cell."
     )
 
 

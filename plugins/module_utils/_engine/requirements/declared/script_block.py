@@ -21,6 +21,7 @@ def read(notebook: str, cells: list[tuple[int, str]]) -> tuple[Found | None, str
     cells: index and source of its code cells. The declaration is there even where it lists nothing.
     Raises EngineError (``requirements_invalid``) for more than one block and for a block that does not parse.
     """
+    cells = [(index, source) for index, source in cells if "# /// script" in source]
     blocks = [(index, source, match) for index, source in cells for match in _BLOCK.finditer(source)]
     if not blocks:
         return None, None

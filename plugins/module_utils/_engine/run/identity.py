@@ -10,8 +10,11 @@ import stat
 import subprocess
 from dataclasses import dataclass
 
+from .program import descendants
+
 # The range that OpenShift gives to projects begins here: no account of a machine lies in it.
 LOWEST, COUNT = 1_000_000_000, 1_000_000_000
+UID_MAP = "/proc/self/uid_map"
 CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_KILL, CAP_SETGID, CAP_SETUID = 0, 1, 5, 6, 7
 
 
@@ -72,7 +75,7 @@ class Identities:
 
 def _mapped_range() -> tuple[int, int]:
     """Return the UIDs to choose from: in a user namespace only those that are mapped exist."""
-    with contextlib.suppress(OSError), open("/proc/self/uid_map", encoding="ascii") as file:
+    with contextlib.suppress(OSError), open(UID_MAP, encoding="ascii") as file:
         extents = [(int(first), int(first) + int(count)) for first, _outside, count in map(str.split, file)]
         if extents and not any(low <= LOWEST and high >= LOWEST + COUNT for low, high in extents):
             low, high = max(extents, key=lambda extent: extent[1] - extent[0])
@@ -91,18 +94,33 @@ def live_uids() -> set[int]:
 
 
 def kill_everything_of(identity: Identity) -> None:
-    """Kill all processes of a dropped identity at once: with ``kill -1`` no process can fork its way out."""
-    if identity.uid is not None:
-        subprocess.run(
-            ["/bin/sh", "-c", "kill -9 -1"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={},
-            cwd="/",
-            check=False,
-            **identity.popen_arguments(),
-        )
+    """Kill all processes of a dropped identity at once: with ``kill -1`` no process can fork its way out.
+
+    Those that came to us as the reaper of our descendants are buried; a child of ours that somebody else
+    waits for must be waited for before.
+    """
+    if identity.uid is None:
+        return
+    subprocess.run(
+        ["/bin/sh", "-c", "kill -9 -1"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={},
+        cwd="/",
+        check=False,
+        **identity.popen_arguments(),
+    )
+    while found := [pid for pid in descendants(os.getpid()) if _owner(pid) == identity.uid]:
+        for pid in found:
+            with contextlib.suppress(OSError):
+                os.waitpid(pid, 0)
+
+
+def _owner(pid: int) -> int | None:
+    with contextlib.suppress(OSError):
+        return os.stat(f"/proc/{pid}").st_uid
+    return None
 
 
 def closed_directory(path: str) -> str | None:

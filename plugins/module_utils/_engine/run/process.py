@@ -94,10 +94,8 @@ class _Launcher:
 
     def run(self, on_result: Callable[[RunResult], None]) -> list[RunResult]:
         answers: dict[int, RunResult] = {}
-        ours = set(program.descendants(os.getpid()))
-        self.not_ours = ours
-        if not self.identities.dropping:
-            program.prctl(program.PR_SET_CHILD_SUBREAPER, 1)
+        self.not_ours = set(program.descendants(os.getpid()))
+        program.prctl(program.PR_SET_CHILD_SUBREAPER, 1)
         handlers = self._handle_signals()
         self.finishers = ThreadPoolExecutor(self.workers)
         slots = [threading.Thread(target=self._slot, daemon=True) for _ in range(self.workers)]
@@ -113,9 +111,8 @@ class _Launcher:
             for slot in slots:
                 slot.join()
             self.finishers.shutdown()
-            if not self.identities.dropping:
-                self._kill_orphans()
-                program.prctl(program.PR_SET_CHILD_SUBREAPER, 0)
+            self._kill_orphans()
+            program.prctl(program.PR_SET_CHILD_SUBREAPER, 0)
             remove_tree(self.root)
             for descriptor in (self.wake, self._waker, self.scratch_lock):
                 os.close(descriptor)
@@ -261,9 +258,9 @@ class _Launcher:
             with contextlib.suppress(Exception):
                 kernel.wait(0.1)
         code = kernel.poll()
-        kill_everything_of(attempt.identity)
         kernel.kill()
         kernel.wait()
+        kill_everything_of(attempt.identity)
         return code
 
     def _finish(self, index: int, attempt: _Attempt) -> None:

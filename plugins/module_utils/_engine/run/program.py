@@ -108,8 +108,9 @@ def set_limits(limits):
         if value is None:
             continue
         hard = resource.getrlimit(which)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(which, (value, value))
+        top = value + (2 if which == resource.RLIMIT_CPU else 0)  # SIGXCPU shall come first: it tells the reason
+        top = top if hard == resource.RLIM_INFINITY else min(top, hard)
+        resource.setrlimit(which, (min(value, top), top))
 
 
 def _threads_of(uid):
@@ -523,9 +524,9 @@ class Run:
     async def _check_install(self, cell, source):
         """Note an installation that failed without failing its cell."""
         text = "\n".join("".join(item.text) for item in cell.outputs if item.output_type == "stream")
-        found = _INSTALL_ERROR.search(re.sub(r"\x1b\[[0-9;]*m", "", text.replace("\r", "")))
-        if found:
-            self.installs.append({"cell": source, "message": found.group().strip()[:500]})
+        message = failed_install(cell.source, text)
+        if message:
+            self.installs.append({"cell": source, "message": message})
         elif cell.source.lstrip().startswith("%%capture"):
             code = await self._exit_code()
             if code:
@@ -582,6 +583,12 @@ class Run:
         text = json.dumps(results).encode()
         write_file(os.path.join(self.task["output"], "results.json"), text)
         return hashlib.sha256(text).hexdigest()
+
+
+def failed_install(source, output):
+    """Return the installer's words where a cell installs something and its output says that this failed."""
+    found = _INSTALL_ERROR.search(re.sub(r"\x1b\[[0-9;]*m", "", output.replace("\r", "")))
+    return found.group().strip()[:500] if found and _INSTALL.search(source) else None
 
 
 def _too_much(limits):

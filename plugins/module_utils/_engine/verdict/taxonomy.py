@@ -95,10 +95,10 @@ TABLE: tuple[Entry, ...] = (
         ("Keep a good run's executed notebook at the path that the golden option names.",),
     ),
     Entry(
-        "output_unwritable",
+        "report_dir_invalid",
         _CONFIG,
-        "The place for reports or results cannot be written.",
-        ("Choose a directory that you may write to.",),
+        "The directory for the report cannot be used.",
+        ("Choose a directory that is empty, new or an earlier report, and that you may write to.",),
     ),
     Entry(
         "missing_library",

@@ -539,6 +539,9 @@ class TestChosenByTheCaller:
         ]
         assert found == ["a", "b", "c", "d", "e"]
 
+    def test_an_absolute_path_below_the_root_will_do(self, source):
+        assert source({"a/r.txt": "x\n"}).explicit(str(source.root / "a" / "r.txt")).file == "a/r.txt"
+
     def test_an_explicit_file_may_list_nothing(self, source):
         assert source({"none.txt": "# nothing\n"}).explicit("none.txt").found.provenance == ()
 
@@ -547,7 +550,7 @@ class TestChosenByTheCaller:
         [
             ("gone.txt", "The requirements file gone.txt does not exist"),
             ("../x.txt", "The requirements file names ../x.txt, which is outside"),
-            ("/etc/hostname", "The requirements file names /etc/hostname, which is outside"),
+            ("/etc/hostname", "The requirements file names ../"),
             ("lock.json", "lock.json has a form that is not known"),
         ],
     )

@@ -81,7 +81,7 @@ def _dependencies(tree: Tree, relative: str, where: str | None) -> list:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) or "syntax error"
-        raise invalid(at(relative, mark and mark.line + 1), f"is not valid YAML: {reason}. Correct it.") from None
+        raise invalid(at(relative, mark and mark.line + 1), f"is not valid YAML: {reason}; correct it.") from None
     pairs = document.value if isinstance(document, yaml.MappingNode) else []
     listed = next((value for key, value in pairs if key.value == "dependencies"), None)
     if listed is None or (isinstance(listed, yaml.ScalarNode) and not listed.value):

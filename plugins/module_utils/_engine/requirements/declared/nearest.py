@@ -77,7 +77,7 @@ class Declarations:
 
         Raises EngineError (``requirements_invalid``) where it is missing, leaves the root or cannot be read.
         """
-        relative = self._tree.locate(path, "", "The requirements file")
+        relative = self._chosen(path, "The requirements file")
         if not self._tree.is_file(relative):
             raise invalid(f"The requirements file {path}", f"does not exist in {self._tree.root}: correct the path.")
         return Declaration(relative, self._found(relative, self._reader(relative)))
@@ -85,10 +85,16 @@ class Declarations:
     def first(self, paths: list[str]) -> Declaration | None:
         """Return the first of the caller's own chain of files that exists."""
         for path in paths:
-            relative = self._tree.locate(path, "", "The chain of requirements sources")
+            relative = self._chosen(path, "The chain of requirements sources")
             if self._tree.is_file(relative):
                 return Declaration(relative, self._found(relative, self._reader(relative)))
         return None
+
+    def _chosen(self, path: str, where: str) -> str:
+        """Return a path that the caller gave relative to the root; unlike a file, a caller may give it absolutely."""
+        if posixpath.isabs(path):
+            path = posixpath.relpath(path, posixpath.abspath(self._tree.root))
+        return self._tree.locate(path, "", where)
 
     def nearest(self, directory: str) -> Nearby:
         """Return what lies in a directory, else in those above it, up to the root.

@@ -30,7 +30,7 @@ def requirement(text: str, where: str) -> str:
         Requirement(VARIABLE.sub("x", text))
     except InvalidRequirement as error:
         reason = str(error).splitlines()[0].rstrip(".:")
-        problem = f"is no requirement: {text!r} ({reason}). Write NAME, NAME==VERSION or NAME @ URL."
+        problem = f"is no requirement: {text!r} ({reason}); write NAME, NAME==VERSION or NAME @ URL."
         raise invalid(where, problem) from None
     check_url(text, where)
     return text
@@ -47,7 +47,7 @@ def check_url(text: str, where: str) -> None:
             parts = urlsplit(url)
             parts.port  # noqa: B018 - the property raises for a malformed port
         except ValueError:
-            raise invalid(where, f"holds a malformed URL: {url.split('@')[-1]}. Correct it.") from None
+            raise invalid(where, f"holds a malformed URL: {url.split('@')[-1]}; correct it.") from None
         user = parts.username or ""
         # ssh takes a plain user name (git@host); over HTTP the name alone may be a token.
         secret = parts.password if parts.password is not None else ("" if "ssh" in parts.scheme else user)

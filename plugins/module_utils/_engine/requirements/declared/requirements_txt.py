@@ -147,7 +147,7 @@ class _Reader:
         try:
             words = shlex.split(line)
         except ValueError as error:
-            raise invalid(where, f"cannot be read: {str(error).lower()}. Close the quotation.") from None
+            raise invalid(where, f"cannot be read: {str(error).lower()}; close the quotation.") from None
         while words:
             word, mark, value = words.pop(0).partition("=")
             if word not in _OPTIONS and re.match(r"^-[rceif].", word):

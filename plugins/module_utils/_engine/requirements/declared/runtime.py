@@ -19,5 +19,5 @@ def read(tree: Tree, relative: str) -> str | None:
         return None
     version = re.match(r"^python-(\d+(?:\.\d+){0,2})$", content)
     if not version:
-        raise invalid(f"{relative}:1", f"names no Python version: {content[:40]!r}. Write python-3.11, for instance.")
+        raise invalid(f"{relative}:1", f"names no Python version: {content[:40]!r}; write python-3.11, for instance.")
     return versions.python(version.group(1))

@@ -27,7 +27,7 @@ def read_cfg(tree: Tree, relative: str, where: str | None = None) -> Found:
     except configparser.Error as error:
         line = getattr(error, "lineno", None) or next((number for number, _ in getattr(error, "errors", ())), None)
         raise invalid(
-            at(relative, line), "is not valid: each entry is KEY = VALUE below a [section]. Correct it."
+            at(relative, line), "is not valid: each entry is KEY = VALUE below a [section]; correct it."
         ) from None
     python = parser.get("options", "python_requires", fallback=None)
     value = parser.get("options", "install_requires", fallback="").strip()

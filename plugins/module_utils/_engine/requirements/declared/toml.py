@@ -29,7 +29,7 @@ def loads(text: str, file: str, first_line: int = 1) -> dict:
         position = re.search(r"\(at line (\d+), column \d+\)", str(error))
         line = int(position.group(1)) + first_line - 1 if position else None
         reason = re.sub(r"\s*\(at .*\)$", "", str(error))
-        raise invalid(f"{file}:{line}" if line else file, f"is not valid TOML: {reason}. Correct it.") from None
+        raise invalid(f"{file}:{line}" if line else file, f"is not valid TOML: {reason}; correct it.") from None
 
 
 def key(name: str) -> str:

@@ -55,6 +55,11 @@ def picture(shade: int, size: tuple = (20, 10), form: str = "PNG") -> str:
         ("Mon Jan  1 10:00:00 2024", "Sat Nov 21 09:25:03 2026"),
         ("[14:03:22] begin", "[00:12:01] begin"),
         ("saved model_20240101_120000.pkl", "saved model_20261121_092503.pkl"),
+        ("at 1700000000.123", "at 1795253103.668936"),
+        ("job 3f2b8c0e9d1a4b6c8d7e6f5a4b3c2d1e", "job 00112233445546778899aabbccddeeff"),
+        ("/tmp/mlops-notebooks-ab12cd34/1/work/x.csv", "/tmp/mlops-notebooks-zz98yy76/12/work/x.csv"),
+        ("/srv/mlops-notebooks-ab1/1/home/tmp/job_ab12cd34/x", "/tmp/job_99zzyyxx/x"),
+        ("File /tmp/ipykernel_12/345.py:1", "File /tmp/ipykernel_99/345.py:1"),
         ("{'b', 'a'}", "{'a', 'b'}"),
         ("frozenset({(1, 2), (0, 1)})", "frozenset({(0, 1), (1, 2)})"),
         ("{<A at 0x7f1234567890>, <B at 0x7f1234567891>}", "{<B at 0x7f1234567800>, <A at 0x7f1234567801>}"),
@@ -84,6 +89,10 @@ def test_what_means_the_same_is_equal(golden, executed):
         ("{'a', 'b'}", "{'a', 'c'}"),
         ("['a', 'b']", "['b', 'a']"),
         ("0xff", "0xfe"),
+        ("id 1700000000", "id 1700000001"),
+        ("1700000000.5", "3.5"),
+        ("d41d8cd98f00b204e9800998ecf8427e", "d41d8cd98f00b204e9800998ecf84270"),
+        ("/tmp/mlops-notebooks-ab12cd34/1/work/x.csv", "/tmp/mlops-notebooks-ab12cd34/1/work/y.csv"),
         ("/tmp/tmpab12cd34/train.csv", "/tmp/tmpxyz_9876/test.csv"),
         ("commit 4b825dc642cb6eb9a060e54bf8d69288fbee4904", "commit 4b825dc642cb6eb9a060e54bf8d69288fbee4905"),
         ("50%|##  | 5/10 [00:01<00:01, 5it/s]", "100%|####| 10/10 [00:01<00:00, 5it/s]"),
@@ -119,6 +128,9 @@ def test_dates_in_data_are_compared_when_the_time_of_the_run_is_known():
     untimed = notebook(code("df", text("born 2020-01-05")))
     assert differences(untimed, at("2026-11-21", "born 2020-01-06"))
     assert not differences(notebook(code("df", text("today 2020-01-05"))), at("2026-11-21", "today 2026-11-21"))
+    assert not differences(at("2026-01-10", "t=1768000000"), at("2026-11-21", "t=1795255200"))
+    assert not differences(at("2026-01-10", "t=1768000000123"), at("2026-11-21", "t=1795255200456"))
+    assert differences(at("2026-01-10", "id 1700000000"), at("2026-11-21", "id 1700000001"))
 
 
 def test_clocks_and_addresses_count_when_asked():
@@ -354,3 +366,13 @@ def test_the_difference_is_readable():
     assert "step 9: 1.28" in diff.message and "step 9: 2.28" in diff.message
     (long,) = differences(text("\n".join("ab" * 500)), text("\n".join("cd" * 500)))
     assert len(long.diff.splitlines()) < 80 and len(long.expected) < 2100
+
+
+def test_large_outputs_are_compared_whole_and_shown_short():
+    blob = "/".join(["iVBORw0KGgoAAAANSUhEUgAAAiwAAAGdCAYAAAAxCSikAAAAOnRFWHRT-+."] * 8000)
+    assert not differences(text(blob + " 0.1"), text(blob + " 0.10000000001"))
+    (diff,) = differences(text(blob), text(blob[:-1]))
+    assert len(diff.diff) < 1000
+    lines = "\n".join(["the same line"] * 20_000)
+    (diff,) = differences(text(f"{lines}\na"), text(f"{lines}\nb"))
+    assert "-a" in diff.diff and "+b" in diff.diff and len(diff.diff.splitlines()) < 10

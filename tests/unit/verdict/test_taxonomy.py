@@ -53,5 +53,7 @@ def test_only_infrastructure_is_tried_again():
 
 
 def test_the_documentation_is_up_to_date():
-    done = subprocess.run([sys.executable, ROOT / "scripts" / "error_docs.py", "--check"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "error_docs.py", "--check"], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -24,7 +24,7 @@ _WARNING = re.compile(r"^.*?:\d+: ((?:[A-Za-z_]\w*\.)*\w*Warning): ?(.*)$", re.M
 _KERNEL_LINE = re.compile(
     r"^\[?(?:\w+ )?\[?IPKernelApp\]?.*|^\d+\.\d\ds - (?:Debugger warning|Note: Debugging|to python to disable).*"
 )
-_BAR_LINE = re.compile(r"\d+%\|.*\||\d+(?:it|B) ?\[\d+:\d\d")
+_BAR_LINE = re.compile(r"\d{1,3}%\|.*\||(?<!\d)\d{1,15}(?:it|B) ?\[\d+:\d\d")
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ _RULES: tuple[tuple[re.Pattern, str], ...] = (
     ),
     # https://user:password@host, https://token@host, postgresql://user:password@host; ssh://git@host holds no secret.
     (re.compile(r"\b(https?|ftps?)://[^\s/@'\"<>]+@"), rf"\1://{MASK}@"),
-    (re.compile(r"\b([a-z][a-z0-9+.-]*)://([^\s/:@'\"<>]*):[^\s/@'\"<>]+@"), rf"\1://\2:{MASK}@"),
+    (re.compile(r"\b([a-z][a-z0-9+.-]{0,20})://([^\s/:@'\"<>]*):[^\s/@'\"<>]+@"), rf"\1://\2:{MASK}@"),
     (
         re.compile(
             r"([?&](?:access_token|token|api_?key|key|password|secret|client_secret|sig|signature|auth|"
@@ -69,14 +69,14 @@ _RULES: tuple[tuple[re.Pattern, str], ...] = (
     ),
     (re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*"), MASK),
     # --password VALUE; password="value"; TOKEN=value; "api_key": "value"
-    (re.compile(rf"(--(?:[a-z]+-)*{_WORD}(?:=|\s+))(?![-*])[^\s'\"]{{4,}}", re.IGNORECASE), rf"\1{MASK}"),
+    (re.compile(rf"(--(?:[a-z]+-){{0,4}}{_WORD}(?:=|\s+))(?![-*])[^\s'\"]{{4,}}", re.IGNORECASE), rf"\1{MASK}"),
     (
-        re.compile(rf"(\b[\w-]*{_WORD}[\"']?\s*[=:]\s*[bfr]?)([\"'])(?![\[<{{*])[^\"'\n]{{4,}}\2", re.IGNORECASE),
+        re.compile(rf"({_WORD}[\"']?\s*[=:]\s*[bfr]?)([\"'])(?![\[<{{*])[^\"'\n]{{4,}}\2", re.IGNORECASE),
         rf"\1\2{MASK}\2",
     ),
     (
         re.compile(
-            rf"(\b[\w-]*{_WORD}=)(?!(?:None|True|False|null|str|int|os\.|self\.|args\.|getpass)\b|[\d.]+\b)[^\s'\"\[\](){{}}<>,;&*$]{{4,}}(?![\w.]*[(\[])",
+            rf"({_WORD}=)(?!(?:None|True|False|null|str|int|os\.|self\.|args\.|getpass)\b|[\d.]+\b)[^\s'\"\[\](){{}}<>,;&*$]{{4,}}(?![\w.]*[(\[])",
             re.IGNORECASE,
         ),
         rf"\1{MASK}",
@@ -84,7 +84,7 @@ _RULES: tuple[tuple[re.Pattern, str], ...] = (
     # password: value, but not prose such as "unexpected token: something"
     (
         re.compile(
-            rf"(\b[\w-]*{_WORD}:[ \t]*)(?=[^\s'\"]*[A-Za-z])(?=[^\s'\"]*\d)"
+            rf"({_WORD}:[ \t]*)(?=[^\s'\"]*[A-Za-z])(?=[^\s'\"]*\d)"
             r"[^\s'\"\[\](){}<>,;*]{8,}(?![\w.]*[(\[])",
             re.IGNORECASE,
         ),

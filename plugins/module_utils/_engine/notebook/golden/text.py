@@ -10,32 +10,41 @@ from dataclasses import dataclass, field
 
 from ..outputs import terminal_text
 from .options import GoldenOptions
-from .stamps import STAMP, RunTimes
+from .stamps import STAMP, RunTimes, is_number
 
 _STYLER = re.compile(r"\bT_[0-9a-f]{5}(?=[_\"'\s{#]|$)")
 _HTML_ID = re.compile(r"(?<![0-9a-fA-F])[0-9a-f]{32}(?![0-9a-fA-F])")
 _SVG_ID = re.compile(r"(?<![0-9a-zA-Z])[a-z][0-9a-f]{10}(?![0-9a-zA-Z])|<dc:date>[^<]*</dc:date>")
-_IPYKERNEL = re.compile(r"(?:[\w.:~/\\-]*[/\\])?ipykernel_\d+[/\\]\d+\.py|<ipython-input-\d+-[0-9a-f]+>")
+_IPYKERNEL = re.compile(r"(?:[\w.:~/\\-]{0,200}[/\\])?ipykernel_\d+[/\\]\d+\.py|<ipython-input-\d+-[0-9a-f]+>")
 # tqdm's line: "desc:  50%|#####     | 5/10 [00:01<00:01, 4.90it/s]"; only what is in brackets tells the time.
-_BAR = re.compile(r"(\d+%)\|[^|\n]*\|( *[\d.]+[kMG]?/[\d.]+[kMG]?) *\[[^\]\n]*\]")
-_BAR_OPEN = re.compile(r"(\d+(?:it|B)) ?\[\d+:\d{2}[^\]\n]*\]")
+_BAR = re.compile(r"(\d{1,3}%)\|[^|\n]*\|( *[\d.]+[kMG]?/[\d.]+[kMG]?) *\[[^\]\n]*\]")
+_BAR_OPEN = re.compile(r"(?<!\d)(\d{1,15}(?:it|B)) ?\[\d+:\d{2}[^\]\n]*\]")
 _UNIT = r"(?:ns|[uµμ]s|ms|s|sec|secs|seconds?|min|mins|minutes?|h|hours?|milliseconds?|microseconds?)"
 _DURATION = re.compile(rf"(?<![\w.])(?:\d+(?:\.\d+)?(?:e[-+]?\d+)? ?{_UNIT}\b|\d+:\d{{2}}:\d{{2}}(?:\.\d+)?\b)(?: ?±)?")
 _FILE_STAMP = re.compile(r"(?<!\d)20\d{6}[-_T]\d{6}Z?(?!\d)")  # results_20260131_235959.csv
 _LOOPS = re.compile(r"\d+ runs?, [\d,]+ loops? each|best of \d+")
 
-_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+# With hyphens, or the 32 digits of uuid4().hex, told from other digests by version and variant (RFC 9562, 5.4).
+_UUID = (
+    r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+    r"|(?<![0-9a-zA-Z])[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}(?![0-9a-zA-Z])"
+)
 _ADDRESS = r"(?<= at )0x[0-9a-fA-F]+|0x[0-9a-fA-F]{9,16}"
 _REST = r"[^\s'\"<>:,;()\[\]{}]*"
 _TEMPORARY = (
-    rf"(?:/private)?(?:/var)?/tmp/{_REST}|/var/folders/{_REST}|/(?:[\w.@+-]+/)*tmp[a-z0-9_]{{8}}(?![a-z0-9_]){_REST}"
-    rf"|[A-Za-z]:\\{_REST}\\Temp\\{_REST}"
+    r"/(?:[\w.@+-]{1,100}/){0,12}?(?:tmp/|mlops-notebooks-|tmp[a-z0-9_]{8}(?![a-z0-9_]))"
+    rf"{_REST}|/var/folders/{_REST}|[A-Za-z]:\\{_REST}\\Temp\\{_REST}"
 )
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _WHOLE = re.compile(r"[-+]?\d+\.?")
-_BELOW_TEMPORARY = re.compile(r"^.*[/\\](?:(?:tmp|T|Temp)[/\\][^/\\]*|tmp[a-z0-9_]{8}[^/\\]*)")
+# Up to the last part of a path that differs in every run; below mlops-notebooks-* that is the number of the run.
+_BELOW_TEMPORARY = re.compile(
+    r"^.*[/\\](?:(?:tmp|T|Temp)[/\\](?!mlops-notebooks-)[^/\\]*|mlops-notebooks-[^/]*/[^/]*|tmp[a-z0-9_]{8}[^/\\]*)"
+)
 
-_LONGEST_DIFF = 60  # lines
+_LONGEST_DIFF = 60  # lines shown
+_LONGEST_LINE = 300  # characters shown
+_COMPARED = 1000  # lines after the first difference that are looked at
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,8 @@ class Texts:
     def normalise(self, text: str, mime: str = "text/plain") -> str:
         """Return the text without what differs in every run and needs no look at the other side."""
         text = terminal_text(text)
-        text = _IPYKERNEL.sub("<cell>", text)
+        if "ipykernel_" in text or "<ipython-input-" in text:
+            text = _IPYKERNEL.sub("<cell>", text)
         text = _BAR_OPEN.sub(r"\1 [<time>]", _BAR.sub(r"\1|\2 [<time>]", text))
         if mime in ("text/html", "application/javascript", "image/svg+xml") or mime.endswith("+json"):
             text = _HTML_ID.sub("<id>", _STYLER.sub("T_", text))
@@ -72,6 +82,9 @@ class Texts:
     def diff(self, golden: str, executed: str) -> str:
         """Return a unified diff of two normalised texts in which equal lines are shown as equal."""
         before, after = golden.splitlines(), executed.splitlines()
+        same = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if not self.equal(a, b)), 0)
+        first = max(0, same - 2)
+        before, after = before[first : first + _COMPARED], after[first : first + _COMPARED]
         shown = list(after)
         for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
             if tag == "replace" and i2 - i1 == j2 - j1:
@@ -79,6 +92,7 @@ class Texts:
                     if self.equal(before[i], after[j]):
                         shown[j] = before[i]
         lines = list(difflib.unified_diff(before, shown, "golden", "executed", n=2, lineterm=""))
+        lines = [line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + "…" for line in lines]
         if len(lines) > _LONGEST_DIFF:
             lines = [*lines[:_LONGEST_DIFF], f"... {len(lines) - _LONGEST_DIFF} more lines"]
         return "\n".join(lines)
@@ -119,7 +133,7 @@ class Texts:
         if kind == "number":
             return self.same_number(before, after)
         if kind == "stamp":
-            return self.times.same(before, after)
+            return self.times.same(before, after) or (is_number(before, after) and self.same_number(before, after))
         if kind == "temporary":
             return _BELOW_TEMPORARY.sub("", before) == _BELOW_TEMPORARY.sub("", after)
         return False

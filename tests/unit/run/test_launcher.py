@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run import identity
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run import identity, process
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run.process import run_all
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.execution import RunResult
@@ -213,6 +213,32 @@ def test_the_runner_is_killed_where_nobody_can_drop(bench, monkeypatch):
     assert [result.reason for result in results] == ["kernel_died", "kernel_died", "completed"]
     assert "status 7" in results[1].message
     assert results[2].uid is None
+
+
+@needs_root
+def test_a_runner_that_is_stopped_does_not_hold_the_others_up(bench, monkeypatch):
+    monkeypatch.setattr("ansible_collections.mlops.notebooks.plugins.module_utils._engine.run.identity.can_drop", bool)
+    monkeypatch.setattr(process, "GRACE", 0.5)
+    stopper = "import os, signal, time; os.kill(os.getppid(), signal.SIGSTOP); time.sleep(1000)"
+    requests = [bench.request("stopper", stopper, timeout=3), bench.request("ok", "1")]
+    results = run_all(requests, workers=1, scratch=str(bench.scratch))
+    assert [result.reason for result in results] == ["run_timeout", "completed"]
+
+
+@pytest.mark.parametrize(
+    ("tamper", "reason"),
+    [(os.unlink, "results_missing"), (lambda path: Path(path).write_text("{}"), "results_corrupt")],
+)
+def test_results_that_were_tampered_with_are_no_success(bench, monkeypatch, tamper, reason):
+    read_results = process.results.read_results
+
+    def read_after_tampering(path, digest):
+        tamper(path)
+        return read_results(path, digest)
+
+    monkeypatch.setattr(process.results, "read_results", read_after_tampering)
+    [result] = run_all([bench.request("one", "1")], workers=1)
+    assert (result.reason, [cell.status for cell in result.cells]) == (reason, ["Success"])
 
 
 def test_an_interpreter_of_the_engine_is_not_the_notebooks(bench):

@@ -17,8 +17,6 @@ _IMAGE = 4_000_000  # characters of one image in base64
 _PAGE = 6_000_000  # characters of a page, after which cells are left out
 _OUTPUTS = 60  # outputs of one cell
 _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
-# Overwritten before the line ended: a progress bar's earlier states.
-_OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]")
 
 
@@ -28,7 +26,7 @@ class Renderer:
     Raises ImportError where nbconvert is not installed.
     """
 
-    def __init__(self, language: str = "ipython3"):
+    def __init__(self, language: str):
         from nbconvert.filters.ansi import ansi2html
         from nbconvert.filters.highlight import Highlight2HTML
         from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -113,7 +111,7 @@ class Renderer:
         return f'<div class="rich{paper}"><div>{root}</div></div>{cut}'
 
     def _pre(self, text: str, kind: str = "") -> str:
-        shown = self._ansi2html(_bounded(_OVERWRITTEN.sub("", text)))
+        shown = self._ansi2html(_bounded(_overwritten(text)))
         return f'<pre class="text {kind}">{shown}</pre>' if shown else ""
 
     def _count(self, shown: str) -> str:
@@ -129,6 +127,13 @@ def _image(mime: str, data: str) -> str:
     except (binascii.Error, ValueError):
         return _note("An image that is not valid base64.")
     return f'<img class="plot" src="data:{mime};base64,{data}" alt="Image output">'
+
+
+def _overwritten(text: str) -> str:
+    """Leave out what a carriage return wrote over: the earlier states of a progress bar."""
+    if "\r" not in text:
+        return text
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
 def _note(text: str) -> str:

@@ -33,11 +33,11 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
 
 def require() -> None:
     """Raise EngineError where what renders notebooks is not installed."""
-    if importlib.util.find_spec("nbconvert") is None or importlib.util.find_spec("bleach") is None:
+    if any(importlib.util.find_spec(name) is None for name in ("nbconvert", "tinycss2")):
         raise EngineError(
             "The HTML report needs nbconvert, which this Python does not have: run 'pip install nbconvert' for the"
             " interpreter of the module (ansible_python_interpreter), or leave html out of formats.",
-            code="nbconvert_missing",
+            code="missing_library",
         )
 
 
@@ -164,8 +164,9 @@ def _is_banner(cell: dict) -> bool:
 
 def _language(document: dict | None) -> str:
     information = ((document or {}).get("metadata") or {}).get("language_info") or {}
-    language = information.get("pygments_lexer") or information.get("name") or "ipython3"
-    return "ipython3" if language == "python" else str(language)
+    language = str(information.get("pygments_lexer") or information.get("name") or "python3")
+    # The IPython lexer costs the import of IPython, which nbconvert does not bring along.
+    return "python3" if language.startswith(("ipython", "python")) else language
 
 
 def _cell_counts(verdict: Verdict) -> str:
@@ -179,7 +180,9 @@ def _environment():
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.DictLoader({"base": templates.BASE.lstrip(), "index": templates.INDEX, "notebook": templates.NOTEBOOK}),
+        loader=jinja2.DictLoader(
+            {"base": templates.BASE.lstrip(), "index": templates.INDEX.lstrip(), "notebook": templates.NOTEBOOK.lstrip()}
+        ),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,33 +1,42 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """HTML that a notebook made, reduced to what only shows something.
 
-The pages' content security policy runs no script and loads nothing whatever stands in them; this is the second wall,
-and keeps what the policy would refuse from being tried.
+The result is written anew from tags and attributes of a list, with everything else escaped, so that it holds nothing
+but them however odd the input is. No tag of the list changes how a browser reads what follows (no style, no svg, no
+template), so a browser sees what is written here. The pages' content security policy is the other wall: it runs no
+script and loads nothing, whatever stands in a page.
+
+Written here, since bleach took 9 ms a KiB of table where this takes well under one.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from html import escape, unescape
 
-_TEXT_TAGS = (
-    "a abbr b blockquote br caption code col colgroup dd del details div dl dt em figcaption figure h1 h2 h3 h4 h5 h6 hr i"
-    " img ins kbd li mark meter ol p pre progress q s samp small span strong sub summary sup table tbody td tfoot th thead"
-    " tr u ul var wbr center font"
+_TAGS = frozenset(
+    "a abbr b blockquote br caption center code col colgroup dd del details div dl dt em figcaption figure font h1 h2 h3"
+    " h4 h5 h6 hr i img ins kbd li mark meter ol p pre progress q s samp small span strong sub summary sup table tbody"
+    " td tfoot th thead tr u ul var wbr".split()
 )
-_RICH_ATTRIBUTES = frozenset(
-    "align alt bgcolor cellpadding cellspacing class color colspan dir height hidden high id lang low max min open optimum"
-    " reversed rowspan scope span start style title type valign value width".split()
+_VOID = frozenset("br col hr img wbr".split())
+# What stands in these is no prose: dropped with the tag, where other unknown tags leave their text behind.
+_SILENT = frozenset(
+    "script style template noscript iframe object applet svg math title textarea select noembed noframes xmp video"
+    " audio canvas head".split()
 )
-_PROSE_ATTRIBUTES = frozenset("align alt colspan height open rowspan start title width".split())
-# Their content is never prose: dropped with the tag, where other unknown tags leave their text behind.
-_SILENT = re.compile(
-    r"<(script|style|template|noscript|iframe|object|embed|applet|svg|math|title|textarea|select|noembed|noframes|xmp)\b.*?(?:</\1\s*>|\Z)",
-    re.IGNORECASE | re.DOTALL,
+_PROSE = frozenset("align alt colspan height open rowspan start title width".split())
+_RICH = _PROSE | frozenset(
+    "bgcolor cellpadding cellspacing class color dir hidden high id lang low max min optimum reversed scope span style"
+    " type valign value".split()
 )
-_STYLE = re.compile(r"<style\b[^>]*>(.*?)</style\s*>", re.IGNORECASE | re.DOTALL)
-_IMAGE = re.compile(r"data:image/(?:png|jpe?g|gif|webp|svg\+xml|avif|bmp);base64,[A-Za-z0-9+/=\s]*\Z", re.IGNORECASE)
+_TAG = re.compile(
+    r"""<(?P<end>/?)(?P<name>[A-Za-z][^\s/>"'<]*)(?P<attributes>(?:[^>"']|"[^"]*"|'[^']*')*|[^>]*)>"""
+)
+_ATTRIBUTE = re.compile(r"""(?P<name>[^\s=/>"']+)(?:\s*=\s*(?P<value>"[^"]*"|'[^']*'|[^\s>]+))?""")
+_DECLARATION = re.compile(r"<[!?/A-Za-z]")
+_IMAGE = re.compile(r"data:image/(?:png|jpe?g|gif|webp|svg\+xml|avif|bmp);base64,[A-Za-z0-9+/=\s]*", re.IGNORECASE)
 _LINK = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 _PROPERTIES = frozenset(
     "background background-color border border-bottom border-bottom-color border-bottom-style border-bottom-width"
@@ -39,19 +48,19 @@ _PROPERTIES = frozenset(
     " padding-bottom padding-left padding-right padding-top text-align text-decoration text-indent text-overflow"
     " text-shadow text-transform vertical-align visibility white-space width word-break word-wrap".split()
 )
-# Anything that fetches, or that an old engine would run.
-_FETCHES = re.compile(r"url\s*\(|image-set|expression\s*\(|javascript:|@import|\\", re.IGNORECASE)
+# Anything that fetches, or that writes such a thing in escapes.
+_FETCHES = re.compile(r"url\s*\(|image-set|image\s*\(|src\s*\(|expression\s*\(|javascript:|@import|\\", re.IGNORECASE)
 
 
 def rich(html: str) -> tuple[str, str]:
     """Return the body and the style sheet of an HTML output, for use in a shadow root of their own."""
-    sheets = [_sheet(match.group(1)) for match in _STYLE.finditer(html)]
-    return _cleaner(_RICH_ATTRIBUTES)(_SILENT.sub("", html)), "\n".join(filter(None, sheets))
+    body, sheets = _clean(html, _RICH)
+    return body, _sheet("\n".join(sheets)) if sheets else ""
 
 
 def prose(html: str) -> str:
     """Return the HTML of a Markdown text, for use within the page: no style, no identifiers."""
-    return _cleaner(_PROSE_ATTRIBUTES)(_SILENT.sub("", html))
+    return _clean(html, _PROSE)[0]
 
 
 def shows_something(html: str) -> bool:
@@ -59,27 +68,78 @@ def shows_something(html: str) -> bool:
     return bool(re.search(r"<(?:img|hr|progress|meter)\b", html) or re.sub(r"<[^>]*>|&nbsp;|\s", "", html))
 
 
-@functools.cache
-def _cleaner(attributes: frozenset[str]) -> Callable[[str], str]:
-    import bleach
-    from bleach.css_sanitizer import CSSSanitizer
+def _clean(html: str, attributes: frozenset[str]) -> tuple[str, list[str]]:
+    """Return the body written anew, and the style sheets that stood in it.
 
-    def allowed(tag: str, name: str, value: str) -> bool:
-        if tag == "img" and name == "src":
-            return bool(_IMAGE.match(value))
-        if tag == "a" and name == "href":
-            return bool(_LINK.match(value))
-        return name in attributes and not (name == "style" and _FETCHES.search(value))
+    Reads once from left to right; what is not a whole tag at the end is dropped, as browsers do.
+    """
+    written: list[str] = []
+    sheets: list[str] = []
+    unclosed: list[str] = []
+    at = 0
+    while at < len(html):
+        start = html.find("<", at)
+        start = len(html) if start < 0 else start
+        written.append(escape(unescape(html[at:start]), quote=False))
+        tag = _TAG.match(html, start)
+        if tag:
+            at = tag.end()
+            if tag["name"].lower() in _SILENT:
+                at, content = _silence(html, tag)
+                sheets += [content] if tag["name"].lower() == "style" else []
+            else:
+                written += _rewrite(tag, unclosed, attributes)
+        elif _DECLARATION.match(html, start):
+            close = "-->" if html.startswith("<!--", start) else ">"
+            end = html.find(close, start + 2)
+            at = len(html) if end < 0 else end + len(close)
+        else:
+            written.append("&lt;" if start < len(html) else "")
+            at = start + 1
+    return "".join(written) + "".join(f"</{name}>" for name in reversed(unclosed)), sheets
 
-    cleaner = bleach.Cleaner(
-        tags=frozenset(_TEXT_TAGS.split()),
-        attributes=allowed,
-        protocols=frozenset(("http", "https", "mailto", "data")),
-        strip=True,
-        strip_comments=True,
-        css_sanitizer=CSSSanitizer(allowed_css_properties=_PROPERTIES),
-    )
-    return cleaner.clean
+
+def _silence(html: str, tag: re.Match) -> tuple[int, str]:
+    """Return where the element ends that the tag begins, and what stands in it."""
+    if tag["end"]:
+        return tag.end(), ""
+    close = re.compile(rf"</{tag['name']}\b[^>]*>", re.IGNORECASE).search(html, tag.end())
+    end = close or re.compile(r"\Z").search(html)
+    return end.end(), html[tag.end() : end.start()]
+
+
+def _rewrite(tag: re.Match, unclosed: list[str], attributes: frozenset[str]) -> list[str]:
+    """Return the tag anew, where it may stand; an end tag closes what stands open within it."""
+    name = tag["name"].lower()
+    if name not in _TAGS:
+        return []
+    if tag["end"]:
+        closed = unclosed[unclosed.index(name) :] if name in unclosed else []
+        del unclosed[len(unclosed) - len(closed) :]
+        return [f"</{inner}>" for inner in reversed(closed)]
+    kept = [name]
+    for found in _ATTRIBUTE.finditer(tag["attributes"]):
+        value = unescape((found["value"] or "").strip("\"'"))
+        if _allows(name, found["name"].lower(), value, attributes):
+            kept.append(f'{found["name"].lower()}="{escape(value)}"')
+    if name not in _VOID:
+        unclosed.append(name)
+    return [f"<{' '.join(kept)}>"]
+
+
+def _allows(tag: str, name: str, value: str, attributes: frozenset[str]) -> bool:
+    if name == "src":
+        return tag == "img" and bool(_IMAGE.fullmatch(value))
+    if name == "href":
+        return tag == "a" and bool(_LINK.match(value))
+    return name in attributes and (name != "style" or _harmless(value))
+
+
+@functools.lru_cache(maxsize=4096)
+def _harmless(style: str) -> bool:
+    """Say whether a style attribute sets nothing but looks."""
+    names = [part.partition(":")[0].strip().lower() for part in style.split(";") if part.strip()]
+    return not _FETCHES.search(style) and set(names) <= _PROPERTIES
 
 
 def _sheet(text: str) -> str:
@@ -92,7 +152,7 @@ def _sheet(text: str) -> str:
             continue
         declarations = [
             item.serialize()
-            for item in tinycss2.parse_blocks_contents(rule.content, skip_comments=True, skip_whitespace=True)
+            for item in tinycss2.parse_declaration_list(rule.content, skip_comments=True, skip_whitespace=True)
             if item.type == "declaration" and item.lower_name in _PROPERTIES
         ]
         written = f"{tinycss2.serialize(rule.prelude).strip()} {{ {'; '.join(declarations)} }}"

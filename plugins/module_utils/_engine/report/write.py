@@ -42,6 +42,7 @@ def write(
     if unknown or not formats:
         raise EngineError(f"There is no report format {', '.join(unknown) or 'given'}: use {', '.join(FORMATS)}.")
     root = Path(directory).absolute()
+    title = title.strip() or TITLE
     entries = contents.entries(verdicts)
     source = contents.clean_source(source)
     fingerprint = _fingerprint()

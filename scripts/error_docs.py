@@ -15,8 +15,8 @@ from plugins.module_utils._engine.verdict.taxonomy import CATEGORIES, TABLE  # n
 HEAD = """# Errors
 
 Every verdict that failed, and every refusal, has one of these codes. `category` groups them by who has to act.
-A failure that is `retryable` is tried again (`retries`); all others come again with the same work, so they are not. This page is
-made from `plugins/module_utils/_engine/verdict/taxonomy.py` by `scripts/error_docs.py`.
+A failure that is `retryable` is tried again (`retries`); all others come again with the same work, so they are not.
+This page is made from `plugins/module_utils/_engine/verdict/taxonomy.py` by `scripts/error_docs.py`.
 """
 
 

@@ -63,7 +63,8 @@ def parse(source: str) -> Code:
 
     A statement that does not parse is left out and its line named in ``broken``; the others are kept.
     """
-    if not _PROBABLE.search(source):
+    # What IPython knows beside these three signs (bare ``pip install x``) does not parse as Python.
+    if not ("%" in source or "!" in source or "?" in source) or not _PROBABLE.search(source):
         tree = _tree(source)
         if isinstance(tree, ast.Module):
             return Code(tuple(tree.body))

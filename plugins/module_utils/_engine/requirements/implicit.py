@@ -19,7 +19,8 @@ if t.TYPE_CHECKING:
 _WORD = re.compile(r"[A-Za-z_]\w+")
 _ADDRESS = re.compile(r"([a-z][a-z0-9_]*(?:\+[a-z0-9_]+)?)://")
 _FAMILIES = {top: [(re.compile(p), dists) for p, dists in rules] for top, rules in data.FAMILIES.items()}
-_FAMILY_WORD = re.compile(r"draw|[Pp]lot|Display|explore|graphics|mosaic")
+# Parts of the words that the families of functions have in common.
+_PARTS = ("draw", "plot", "Plot", "Display", "explore", "graphics", "mosaic", "sampledata")
 _EXCEL = {".xls": "xlrd", ".xlsb": "pyxlsb", ".ods": "odfpy"}
 _NO_FRAMEWORK = re.compile(r"(?:Tokenizer(?:Fast)?|Processor|Config|FeatureExtractor)$")
 _WORDS = (
@@ -30,7 +31,8 @@ _WORDS = (
     | frozenset(
         "read_excel ExcelFile ExcelWriter to_excel read_parquet to_parquet style kde density from_pretrained pipeline"
         " open_dataset open_dataarray load_dataset to_netcdf engine create_engine extension fetch_openml data backend"
-        " options run_line_magic run_cell_magic magic use set_output scheme load_ext use_backend".split()
+        " options run_line_magic run_cell_magic magic use set_output load_ext interpolate corr scheme"
+        " bivariate hvplot import_module __import__ importorskip".split()
     )
 )
 
@@ -57,10 +59,13 @@ class Implied:
     # --- names
     def triggers(self, source: str) -> bool:
         """Tell whether a cell holds a word for which its expressions must be looked at."""
-        return not _WORDS.isdisjoint(_WORD.findall(source)) or _FAMILY_WORD.search(source) is not None
+        return any(part in source for part in _PARTS) or not _WORDS.isdisjoint(_WORD.findall(source))
 
     def bind(self, name: str, dotted: str) -> None:
         self._aliases[name] = dotted
+
+    def is_bound(self, name: str) -> bool:
+        return name in self._aliases
 
     def unbind(self, name: str) -> None:
         self._aliases.pop(name, None)
@@ -142,7 +147,13 @@ class Implied:
             self._add(self._engine(node) or self._excel(node), dotted, line)
         elif last == "read_parquet" and top in ("pandas", "modin"):
             self._add(self._engine(node) or "pyarrow", dotted, line)
-        elif top == "xarray" and last in ("open_dataset", "open_dataarray", "load_dataset", "open_mfdataset"):
+        elif top == "xarray" and last in (
+            "open_dataset",
+            "open_dataarray",
+            "load_dataset",
+            "open_mfdataset",
+            "load_dataarray",
+        ):
             self._dataset(node, dotted, line)
         elif top == "skimage" and dotted.startswith("skimage.data.") and last not in data.SKIMAGE_OWN:
             self._add("pooch", dotted, line)
@@ -164,6 +175,12 @@ class Implied:
     def _method(self, node: ast.Call, func: ast.Attribute, line: int | None) -> None:
         method = func.attr
         owner = func.value.attr if isinstance(func.value, ast.Attribute) else None
+        given = {keyword.arg: _constant(keyword.value) for keyword in node.keywords}
+        if method in ("plot", "choropleth") and "scheme" in given:
+            self._add("mapclassify", f".{method}(scheme=...)", line, "geopandas momepy libpysal osmnx esda")
+        if (method, given.get("method")) in data.NUMERIC_METHODS:
+            dists = data.NUMERIC_METHODS[method, given["method"]]
+            self._add(dists, f".{method}(method={given['method']!r})", line, "pandas")
         rule = data.METHODS.get(method)
         if rule:
             self._add(rule[1], f".{method}()", line, rule[0])
@@ -173,6 +190,8 @@ class Implied:
             self._add("matplotlib", f".plot.{method}()", line, "pandas geopandas xarray")
             if method in ("kde", "density"):
                 self._add("scipy", f".plot.{method}()", line, "pandas")
+        elif owner == "hvplot" and method in ("kde", "density", "bivariate"):
+            self._add("scipy", f".hvplot.{method}()", line, "hvplot")
         elif method == "to_excel":
             self._add(self._engine(node) or "openpyxl", ".to_excel()", line, "pandas")
         elif method == "to_parquet":
@@ -257,6 +276,11 @@ class Implied:
                 distributions = distributions | {need.distribution}
                 present |= provided(need.distribution)
         return kept
+
+
+def _constant(node: ast.expr) -> object:
+    value = getattr(node, "value", None) if isinstance(node, ast.Constant) else None
+    return value if isinstance(value, (str, bool, int)) else None
 
 
 def _texts(node: ast.Call) -> list[str]:

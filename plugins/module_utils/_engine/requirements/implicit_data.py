@@ -26,8 +26,6 @@ IMPORTS = {
     "leafmap.deck": "pydeck",
     "leafmap.deckgl": "lonboard",
     "leafmap.kepler": "keplergl",
-    "leafmap.maplibregl": "maplibre",
-    "leafmap.plotlymap": "plotly",
     "leafmap.pydeck": "pydeck",
     "geemap.deck": "pydeck",
     "geemap.kepler": "keplergl",
@@ -65,7 +63,10 @@ IMPORTS = {
     "botorch.models.fully_bayesian": "pyro-ppl",
     "botorch.models.fully_bayesian.SaasFullyBayesianSingleTaskGP": "pyro-ppl",
     "gpytorch.kernels.keops": "pykeops",
-    "datashader.bundling": "scikit-image",
+    "datashader.bundling": "scikit-image dask",
+    "datashader.tiles": "dask pillow",
+    "holoviews.operation.datashader": "datashader",
+    "tsfm_public.toolkit.visualization": "matplotlib",
     "cufflinks": "plotly",
     "tensorflow_datasets": "tensorflow",
     "tensorflow_hub": "tensorflow",
@@ -113,9 +114,13 @@ FUNCTIONS = {
     "xarray.open_rasterio": "rasterio",
     "xarray.open_mfdataset": "dask",
     "xarray.cftime_range": "cftime",
-    "xarray.tutorial.open_dataset": "pooch netcdf4",
-    "xarray.tutorial.load_dataset": "pooch netcdf4",
+    "xarray.tutorial.open_dataset": "pooch",
+    "xarray.tutorial.load_dataset": "pooch",
     "xarray.tutorial.open_rasterio": "pooch rasterio",
+    "leafmap.run_titiler_xarray": "titiler-xarray uvicorn",
+    "leafmap.nasa_data_login": "earthaccess",
+    "leafmap.nasa_data_search": "earthaccess",
+    "leafmap.nasa_data_download": "earthaccess",
     "scipy.misc.face": "pooch",
     "scipy.misc.electrocardiogram": "pooch",
     "scipy.cluster.hierarchy.dendrogram": "matplotlib",
@@ -243,6 +248,7 @@ FAMILIES = {
     "sklearn": ((r"\w+\.\w*Display\.from_\w+$", "matplotlib"),),
     "statsmodels": ((r".*(?:graphics\.(?!utils)|qqplot|plot_\w+|interaction_plot|mosaic|ProbPlot)", "matplotlib"),),
     "plotly": ((r"express\.data\.", "pandas"),),
+    "hvplot": ((r"sampledata\.", "hvsampledata"),),
     "geopandas": ((r"\w+\.explore$", "folium matplotlib mapclassify"),),
 }
 
@@ -290,6 +296,16 @@ STYLER = frozenset(
     format_index text_gradient set_sticky render highlight_quantile set_na_rep set_uuid apply_index
     """.split()
 )
+
+# Method, the value of its ``method`` argument -> distributions, while pandas is imported.
+NUMERIC_METHODS = {
+    ("corr", "kendall"): "scipy",
+    ("corr", "spearman"): "scipy",
+    **{
+        ("interpolate", kind): "scipy"
+        for kind in ("spline", "polynomial", "pchip", "akima", "cubicspline", "nearest", "quadratic", "cubic")
+    },
+}
 
 # Name of an extension of IPython (%load_ext) -> distributions; empty = part of IPython.
 EXTENSIONS = {
@@ -474,13 +490,7 @@ KEYWORDS = {
     ("inference_method", "nuts_blackjax"): ("bambi", "blackjax"),
     ("inference_method", "numpyro"): ("bambi", "numpyro"),
     ("inference_method", "blackjax"): ("bambi", "blackjax"),
-    ("method", "kendall"): ("pandas", "scipy"),
     ("method", "emcee"): ("lmfit", "emcee"),
-    ("method", "spline"): ("pandas", "scipy"),
-    ("method", "polynomial"): ("pandas", "scipy"),
-    ("method", "pchip"): ("pandas", "scipy"),
-    ("method", "akima"): ("pandas", "scipy"),
-    ("method", "cubicspline"): ("pandas", "scipy"),
     ("flavor", "seurat_v3"): ("scanpy", "scikit-misc"),
     ("flavor", "igraph"): ("scanpy", "igraph"),
     ("geo", True): ("hvplot", "geoviews"),
@@ -489,7 +499,6 @@ KEYWORDS = {
     ("device_map", "auto"): ("transformers", "accelerate"),
     ("load_in_8bit", True): ("transformers", "bitsandbytes accelerate"),
     ("load_in_4bit", True): ("transformers", "bitsandbytes accelerate"),
-    ("progress", True): ("emcee", "tqdm"),
 }
 
 # Library whose import or use fails without one of several others -> (the others, what to add where none is there).

@@ -14,7 +14,7 @@ from . import names, names_data
 from .found import Need
 from .implicit import Implied
 from .local import LocalModules, submodules
-from .walk import Walker, catches_imports, imports_in, insists, statements
+from .walk import Walker, catches_imports, imports_in, installs, raises, statements
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -53,8 +53,7 @@ class _Reader(Walker):
         self.used: set[str] = set()
 
     def read_cell(self, index: int, source: str, body: tuple[ast.stmt, ...]) -> None:
-        self.cell = index
-        self.deep = bool(self.implied.triggers(source)) or _MAY_IMPORT.search(source) is not None
+        self.begin(index, source, deep="%" in source or self.implied.triggers(source))
         self.block(body)
         if self.guarded:
             self._uses(body)
@@ -62,7 +61,7 @@ class _Reader(Walker):
     def local_files(self) -> None:
         """Follow the local modules that were imported, and those that they import."""
         seen: set[str] = set()
-        self.deep = True
+        self.deep = self.may_ask_host = True
         while self.pending and len(seen) < _MAX_LOCAL_FILES:
             path, cell, optional = self.pending.pop(0)
             if path in seen:
@@ -91,6 +90,11 @@ class _Reader(Walker):
         return tuple(unique.values())
 
     # --- what the walk meets
+    def _bind(self, name: str, dotted: str) -> None:
+        # The first of several alternatives is the one that a complete environment takes.
+        if not (self.optional and self.implied.is_bound(name)):
+            self.implied.bind(name, dotted)
+
     def imported(self, node: ast.Import | ast.ImportFrom) -> None:
         if isinstance(node, ast.ImportFrom):
             if node.level:
@@ -99,12 +103,12 @@ class _Reader(Walker):
                 return
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
-                self.implied.bind(alias.asname or alias.name, full)
+                self._bind(alias.asname or alias.name, full)
                 self._module(node.module or "", node, full, alias.asname or alias.name)
             return
         for alias in node.names:
             bound = alias.asname or alias.name.partition(".")[0]
-            self.implied.bind(bound, alias.name if alias.asname else bound)
+            self._bind(bound, alias.name if alias.asname else bound)
             self._module(alias.name, node, alias.name, bound)
 
     def _module(self, module: str, node: ast.AST, full: str, bound: str | None = None) -> None:
@@ -171,17 +175,16 @@ class _Reader(Walker):
         handlers = [handler for handler in node.handlers if catches_imports(handler)]
         if not handlers:
             return False, False
-        if any(insists(handler.body) for handler in handlers):
+        if any(installs(handler.body) for handler in handlers):
             return False, False
         ours = self._distributions(node.body)
-        theirs = [self._distributions(handler.body) for handler in handlers]
-        instead = set().union(*theirs)
-        if not any(True for handler in handlers for _ in imports_in(handler.body)):
-            return True, False
-        if not ours or not instead:
-            # Either the first choice is always there, or the fallback is.
-            return bool(ours), True
-        return False, not instead & ours
+        instead = set().union(*(self._distributions(handler.body) for handler in handlers))
+        if ours and instead:
+            return False, not instead & ours
+        if any(raises(handler.body) for handler in handlers):
+            return False, False
+        # Either the first choice is there anyway, or the code can do without it.
+        return bool(ours), True
 
     def _distributions(self, body: list[ast.stmt]) -> set[str]:
         """Return the distributions that the imports of a block need; empty when they are there anyway."""
@@ -216,9 +219,6 @@ class _Reader(Walker):
 
 
 _MODULE_NAME = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*\Z")
-_MAY_IMPORT = re.compile(
-    r"import_module|__import__|importorskip|run_line_magic|run_cell_magic|magic\(|^[ \t]*%", re.MULTILINE
-)
 
 
 def _stamp(path: str) -> tuple[int, int]:

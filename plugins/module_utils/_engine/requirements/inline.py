@@ -41,12 +41,11 @@ def find(notebook: Notebook, root: Path) -> Found:
     Commands that only a hosting service runs are optional. What holds a variable whose value cannot be read from
     the code, names a missing file or does not parse is unresolved, with its cell.
     """
-    if not any(cell.type == "code" and _INSTALL.search(cell.source) for cell in notebook.cells):
+    if not any(cell.type == "code" and _installs(cell.source) for cell in notebook.cells):
         return Found()
     reader = _Installs(notebook, root)
     for index, source, body in statements(notebook):
-        reader.cell = index
-        reader.deep = reader.concerns(source)
+        reader.begin(index, source, deep=reader.concerns(source))
         reader.block(body)
     return reader.found()
 
@@ -78,11 +77,11 @@ class _Installs(Walker):
     def concerns(self, source: str) -> bool:
         """Tell whether a cell may install something, or move to where a later one does."""
         return (
-            _INSTALL.search(source) is not None
+            _installs(source)
             or any(name in source for name in self._installers)
             or "git clone" in source
             or "chdir" in source
-            or re.search(r"^\s*%?cd\s", source, re.MULTILINE) is not None
+            or ("cd " in source and re.search(r"^\s*%?cd\s", source, re.MULTILINE) is not None)
         )
 
     # --- the walk
@@ -318,9 +317,10 @@ class _Installs(Walker):
 
     def _clone(self, words: list[str]) -> None:
         plain = [word for word in words if not word.startswith("-")]
-        address = next((word for word in plain if "://" in word), None)
-        if address:
-            rest = plain[plain.index(address) + 1 :]
+        word = next((word for word in plain if "://" in word or re.match(r"[\w.-]+@[\w.-]+:", word)), None)
+        if word:
+            rest = plain[plain.index(word) + 1 :]
+            address = word if "://" in word else "ssh://" + word.replace(":", "/", 1)
             target = rest[0] if rest else posixpath.basename(address.rstrip("/")).removesuffix(".git")
             self._clones[self._place(target)] = address.rstrip("/")
 
@@ -329,6 +329,10 @@ class _Installs(Walker):
 
     def _is_clone(self, spec: str) -> bool:
         return bool(self._clones) and self._clone_at(spec.partition("[")[0]) is not None
+
+
+def _installs(source: str) -> bool:
+    return ("install" in source or " add " in source) and _INSTALL.search(source) is not None
 
 
 def _is_ipython(func: ast.expr) -> bool:

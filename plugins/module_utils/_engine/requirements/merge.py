@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from dataclasses import replace
 
 from .coverage import name_of
 from .found import Found
@@ -26,6 +27,7 @@ def merge(*founds: Found) -> Found:
     options: dict[str, Provenance] = {}
     optional: dict[str, Provenance] = {}
     warnings: list[str] = []
+    founds = _without_renamed(founds)
     for found in founds:
         for entry in found.provenance:
             name = name_of(entry.requirement)
@@ -48,6 +50,19 @@ def merge(*founds: Found) -> Found:
         python_requires=",".join(dict.fromkeys(found.python_requires for found in founds if found.python_requires))
         or None,
     )
+
+
+def _without_renamed(founds: tuple[Found, ...]) -> tuple[Found, ...]:
+    """Leave out what was generated for a module that a repository of the module's own name provides."""
+    sources = {name_of(e.requirement) for found in founds for e in found.provenance if "://" in e.requirement}
+    if not sources:
+        return founds
+
+    def kept(entry: Provenance) -> bool:
+        module = entry.reason.removeprefix("import ").partition(".")[0]
+        return entry.tier != "generated" or not entry.reason.startswith("import ") or canonical(module) not in sources
+
+    return tuple(replace(found, provenance=tuple(filter(kept, found.provenance))) for found in founds)
 
 
 def _choose(name: str, old: Provenance, new: Provenance, warnings: list[str]) -> Provenance:

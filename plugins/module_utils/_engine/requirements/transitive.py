@@ -10,6 +10,7 @@ import functools
 
 _TABLE = """
 anndata: h5py numpy pandas scipy
+arch: numpy packaging pandas scipy statsmodels
 arviz: matplotlib numpy pandas scipy xarray
 astropy: numpy packaging pyerfa pyyaml
 beautifulsoup4: soupsieve typing-extensions
@@ -20,6 +21,7 @@ catboost: graphviz matplotlib numpy pandas plotly scipy six
 category-encoders: numpy pandas patsy scikit-learn scipy statsmodels
 dask: click cloudpickle fsspec packaging partd pyyaml toolz
 datasets: fsspec huggingface-hub numpy packaging pandas pyarrow pyyaml requests tqdm
+datashader: colorcet multipledispatch numba numpy packaging pandas param pyct requests scipy toolz xarray
 distributed: click cloudpickle dask jinja2 msgpack packaging psutil pyyaml tornado urllib3
 fastai: fastcore fastprogress matplotlib pandas pillow pyyaml requests scikit-learn scipy torch torchvision
 fastapi: pydantic starlette typing-extensions
@@ -28,7 +30,9 @@ flax: jax msgpack numpy optax orbax-checkpoint rich
 folium: branca jinja2 numpy requests xyzservices
 gensim: numpy scipy smart-open
 geopandas: numpy packaging pandas pyproj shapely
+gpytorch: jaxtyping linear-operator mpmath scikit-learn scipy torch
 gradio: fastapi httpx huggingface-hub jinja2 numpy pandas pillow pydantic pyyaml
+granite-tsfm: accelerate datasets pandas scikit-learn torch transformers
 gymnasium: cloudpickle numpy typing-extensions
 h5py: numpy
 hdbscan: joblib numpy scikit-learn scipy
@@ -45,14 +49,17 @@ jupyter: ipykernel ipywidgets jupyterlab nbconvert notebook
 jupyterlab: ipykernel jinja2 jupyter-client jupyter-core packaging tornado traitlets
 keras: absl-py h5py ml-dtypes numpy packaging rich
 langchain: langchain-core pydantic
+leafmap: anywidget bqplot duckdb folium gdown geojson geopandas ipyleaflet ipywidgets maplibre matplotlib plotly
 librosa: decorator joblib numba numpy pooch scikit-learn scipy soundfile soxr
 lifelines: autograd matplotlib numpy pandas scipy
 lightgbm: numpy scipy
 lightning: fsspec packaging pyyaml torch torchmetrics tqdm typing-extensions
+linear-operator: jaxtyping mpmath scipy torch
 matplotlib: contourpy cycler fonttools kiwisolver numpy packaging pillow pyparsing python-dateutil
 missingno: matplotlib numpy scipy seaborn
 mlflow: cloudpickle docker flask gitpython matplotlib numpy pandas pyarrow pyyaml scikit-learn scipy sqlalchemy
 mlxtend: joblib matplotlib numpy pandas scikit-learn scipy
+momepy: geopandas libpysal networkx packaging pandas shapely tqdm
 nbconvert: beautifulsoup4 jinja2 jupyter-core nbclient nbformat packaging pygments traitlets
 nbformat: jsonschema jupyter-core traitlets
 netcdf4: certifi cftime numpy
@@ -60,10 +67,10 @@ nltk: click joblib regex tqdm
 notebook: jupyterlab tornado
 numba: llvmlite numpy
 openai: anyio httpx pydantic tqdm typing-extensions
-opencv-contrib-python: numpy
 opencv-contrib-python-headless: numpy
-opencv-python: numpy
+opencv-contrib-python: numpy
 opencv-python-headless: numpy
+opencv-python: numpy
 optuna: alembic numpy packaging pyyaml sqlalchemy tqdm
 pandas: numpy python-dateutil
 panel: bokeh packaging pandas param requests tqdm
@@ -86,6 +93,7 @@ sentence-transformers: huggingface-hub numpy scikit-learn scipy torch tqdm trans
 shap: cloudpickle numba numpy packaging pandas scikit-learn scipy slicer tqdm
 sktime: joblib numpy packaging pandas scikit-base scikit-learn scipy
 spacy: catalogue jinja2 numpy packaging pydantic requests srsly thinc tqdm typer
+spatialpandas: dask fsspec numba pandas param pyarrow retrying
 stable-baselines3: cloudpickle gymnasium matplotlib numpy pandas torch
 statsmodels: numpy packaging pandas patsy scipy
 streamlit: altair numpy packaging pandas pillow protobuf pyarrow requests tornado

@@ -15,8 +15,21 @@ if t.TYPE_CHECKING:
     from ..notebook.load import Notebook
 
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
-_HOSTED = re.compile(r"colab|kaggle|databricks|paperspace|sagemaker_studio|binder", re.IGNORECASE)
+_HOSTS = ("colab", "kaggle", "databricks", "paperspace", "binder")
+_HOSTED = re.compile("|".join(_HOSTS), re.IGNORECASE)
 _HOSTED_WORD = re.compile(rf"[^\s/]*(?:{_HOSTED.pattern})[^\s/]*", re.IGNORECASE)
+_MESSAGES = (
+    "print",
+    "warn",
+    "warning",
+    "error",
+    "info",
+    "debug",
+    "display",
+    "ImportError",
+    "RuntimeError",
+    "Exception",
+)
 _INSTALLS = re.compile(r"\binstall\b")
 _DEFERRED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
@@ -34,6 +47,7 @@ class Walker:
         self.optional = 0
         self.deep = True
         self.hosted_names: set[str] = set()
+        self.may_ask_host = True
 
     # --- what subclasses may want to know
     def imported(self, node: ast.Import | ast.ImportFrom) -> None:
@@ -46,6 +60,13 @@ class Walker:
         """An assignment with ``=``."""
 
     # --- the walk
+    def begin(self, index: int, source: str, *, deep: bool) -> None:
+        """Enter a cell."""
+        self.cell = index
+        self.deep = deep
+        lowered = source.lower()
+        self.may_ask_host = bool(self.hosted_names) or any(name in lowered for name in _HOSTS)
+
     def block(self, body: Iterable[ast.stmt], *, optional: bool = False) -> None:
         self.optional += optional
         for statement in body:
@@ -63,25 +84,25 @@ class Walker:
         calls = []
         while pending:
             item = pending.pop()
-            kind = type(item)
-            if kind is ast.Call:
-                calls.append(item)
-            elif kind is ast.Name or kind is ast.Constant:
+            if type(item) in _LEAVES:
                 continue
-            for field in item._fields:
-                inner = getattr(item, field, None)
+            if type(item) is ast.Call:
+                calls.append(item)
+            for inner in vars(item).values():
                 if type(inner) is list:
-                    pending += [one for one in inner if isinstance(one, ast.AST)]
-                elif isinstance(inner, ast.AST):
+                    pending += inner
+                elif type(inner) not in _LEAVES:
                     pending.append(inner)
-        for item in sorted(calls, key=lambda found: (found.lineno, found.col_offset)):
+        if len(calls) > 1:
+            calls.sort(key=_position)
+        for item in calls:
             self.call(item)
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         self.imported(node)
 
     def _assign(self, node: ast.Assign) -> None:
-        if is_hosted_test(node.value, self.hosted_names):
+        if self.may_ask_host and is_hosted_test(node.value, self.hosted_names):
             self.hosted_names.update(target.id for target in node.targets if isinstance(target, ast.Name))
         self.assigned(node)
         self.expression(node.value)
@@ -125,12 +146,21 @@ class Walker:
         handlers = [handler for handler in node.handlers if catches_imports(handler)]
         if not handlers:
             return False, False
-        return not any(insists(handler.body) for handler in handlers), False
+        needed = any(installs(handler.body) or raises(handler.body) for handler in handlers)
+        return not needed, False
 
     def _match(self, node: t.Any) -> None:
         self.expression(node.subject)
         for case in node.cases:
             self.block(case.body)
+
+
+# What holds no call; positions stand among the fields as numbers.
+_LEAVES = frozenset({ast.Name, ast.Constant, ast.Load, ast.Store, ast.alias, str, bytes, int, type(None), bool})
+
+
+def _position(node: ast.Call) -> tuple[int, int]:
+    return node.lineno, node.col_offset
 
 
 # Names, so that subclasses may override what they name.
@@ -178,14 +208,20 @@ def catches_imports(handler: ast.ExceptHandler) -> bool:
     return any(kind is None or _last_name(kind) in _IMPORT_ERRORS for kind in kinds)
 
 
-def insists(body: Iterable[ast.stmt]) -> bool:
-    """Tell whether a handler raises, exits or installs: then what failed was needed."""
+def raises(body: Iterable[ast.stmt]) -> bool:
+    """Tell whether a handler raises or exits: then what failed was needed."""
+    return any(
+        isinstance(node, ast.Raise)
+        or (isinstance(node, ast.Call) and _last_name(node.func) in ("exit", "quit", "_exit"))
+        for statement in body
+        for node in ast.walk(statement)
+    )
+
+
+def installs(body: Iterable[ast.stmt]) -> bool:
+    """Tell whether a handler installs what failed; a message that says how to is no installation."""
     for node in (inner for statement in body for inner in ast.walk(statement)):
-        if isinstance(node, ast.Raise):
-            return True
-        if isinstance(node, ast.Call) and _last_name(node.func) in ("exit", "quit", "_exit"):
-            return True
-        if isinstance(node, ast.Call) and _last_name(node.func) not in ("print", "warn", "warning", "error", "info"):
+        if isinstance(node, ast.Call) and _last_name(node.func) not in _MESSAGES:
             texts = (item.value for item in ast.walk(node) if isinstance(item, ast.Constant))
             if any(isinstance(text, str) and _INSTALLS.search(text) for text in texts):
                 return True

@@ -87,10 +87,18 @@ def outcomes(reachable, python):
     wanted = [name for name in NOTEBOOKS if DROPPING or name not in ROOT_ONLY]
     requests = [bench.request(name, *NOTEBOOKS[name][0], **NOTEBOOKS[name][1]) for name in wanted]
     announced = []
-    results = run_all(requests, workers=2, scratch=str(bench.scratch), on_result=announced.append)
+
+    def announce(result):
+        announced.append(result)
+        if result.id == "daemon":
+            outlived.append(alive(int(text(executed(result)[0]))))
+
+    outlived = []
+    results = run_all(requests, workers=2, scratch=str(bench.scratch), on_result=announce)
+    assert outlived == [False]
     assert [result.id for result in results] == wanted
     assert sorted(announced, key=lambda result: result.id) == sorted(results, key=lambda result: result.id)
-    assert list(bench.scratch.iterdir()) == []
+    assert list(bench.scratch.iterdir()) == []  # and nobody is left who could write there
     return {result.id: result for result in results}
 
 
@@ -188,10 +196,6 @@ def test_messages_say_the_limit(outcomes):
 
 def test_outputs_that_were_cleared_do_not_count(outcomes):
     assert text(executed(outcomes["redrawn_output"])[0]) == "small\n"
-
-
-def test_a_daemon_does_not_outlive_its_run(outcomes):
-    assert not alive(int(text(executed(outcomes["daemon"])[0])))
 
 
 def test_a_fork_bomb_leaves_nothing(outcomes):

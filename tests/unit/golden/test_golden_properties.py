@@ -7,7 +7,7 @@ import math
 
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.notebook.golden.options import GoldenOptions
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.notebook.golden.text import Texts, sort_sets
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -44,6 +44,7 @@ def test_a_text_equals_itself_after_any_normalisation(words):
     assert how._tokens(words, True) is not None
 
 
+@example({0, "\\"})
 @given(st.sets(st.integers() | st.text(max_size=5)))
 def test_sets_print_the_same_in_any_order(members):
     one, other = list(members), list(reversed(list(members)))

@@ -172,13 +172,14 @@ def _members(inside: str) -> list[str] | None:
 
 def _braces(text: str) -> list[tuple[int, int]]:
     """Return the outermost first list of matching braces; quoted braces do not count where quotes are balanced."""
-    opened, pairs, quote = [], [], ""
+    opened, pairs, quote, escaped = [], [], "", False
     for position, char in enumerate(text):
         if quote:
-            if char == quote and text[position - 1] != "\\" or char == "\n":
+            if not escaped and char == quote or char == "\n":
                 quote = ""
+            escaped = char == "\\" and not escaped
         elif char in "'\"" and opened:
-            quote = char
+            quote, escaped = char, False
         elif char == "{":
             opened.append(position)
         elif char == "}" and opened:

@@ -185,7 +185,7 @@ def test_a_directory_that_cannot_be_made_is_said_in_one_sentence(verdicts, tmp_p
 
 
 def test_a_full_disk_leaves_no_half_file(verdicts, target, monkeypatch):
-    def full(*_):
+    def full(*_unused):
         raise OSError(28, "No space left on device", str(target / "index.html"))
 
     monkeypatch.setattr(os, "fdopen", full)

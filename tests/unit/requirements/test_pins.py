@@ -19,7 +19,7 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.res
 def resolution(*lines: tuple[str, str]) -> Resolution:
     """Return a resolution of (tier, line) pairs."""
     provenance = tuple(Provenance(line, tier, "import x") for tier, line in lines)
-    return Resolution("a.ipynb", "generated", tuple(line for _, line in lines), provenance)
+    return Resolution("a.ipynb", "generated", tuple(line for _unused, line in lines), provenance)
 
 
 def wheel(directory: Path, name: str, version: str, *requires: str) -> None:

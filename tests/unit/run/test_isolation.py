@@ -60,7 +60,7 @@ def seen(bench, monkeypatch):
 
 
 def test_only_named_variables_reach_the_notebook(seen):
-    _, found = seen
+    _unused, found = seen
     environ = found["environ"]
     assert environ["NAMED"] == "handed in" and "SECRET_TOKEN" not in environ
     assert environ["LANG"] == "C.UTF-8" and environ["PATH"].startswith(found["prefix"] + "/bin:")
@@ -68,7 +68,7 @@ def test_only_named_variables_reach_the_notebook(seen):
 
 
 def test_home_and_caches_lie_in_scratch_that_is_gone_afterwards(bench, seen):
-    _, found = seen
+    _unused, found = seen
     for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR"):
         assert found["environ"][name].startswith(str(bench.scratch))
     assert found["cwd"].startswith(str(bench.scratch)) and found["cwd"].endswith("/sub")

@@ -152,7 +152,7 @@ def test_an_updated_display_counts_as_it_is(inside):
 
 
 def test_a_hidden_installation(inside):
-    found, _ = inside("hidden", "%%capture\n!pip install --no-index no-such-distribution; exit 10", "%pip -V")
+    found, _unused = inside("hidden", "%%capture\n!pip install --no-index no-such-distribution; exit 10", "%pip -V")
     assert found["install_failures"] == [{"cell": 0, "message": "The installer ended with status 10."}]
 
 
@@ -167,7 +167,7 @@ def test_an_interpreter_without_kernel_is_not_tried_again(inside, monkeypatch):
         return start_kernel(python=bare, program=program, **options)
 
     monkeypatch.setattr(program, "start_kernel", without_kernel)
-    found, _ = inside("bare", "1")
+    found, _unused = inside("bare", "1")
     assert found["reason"] == "kernel_start_failed" and len(starts) == 1
     assert any("ipykernel" in line for line in found["log_tail"])
 
@@ -194,5 +194,5 @@ def test_long_runs_save_as_they_go(inside, bench, monkeypatch):
     saved = bench.root / "output" / "saves" / "executed.ipynb"
     wait = f"import time\nwhile 'first words' not in open({str(saved)!r}).read().replace('first words\\'', ''):\n"
     wait += "    time.sleep(0.01)"
-    found, _ = inside("saves", "print('first words')", wait)
+    found, _unused = inside("saves", "print('first words')", wait)
     assert found["reason"] == "completed"

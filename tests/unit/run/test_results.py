@@ -68,7 +68,7 @@ def test_only_a_plain_file_of_some_size_is_read(tmp_path, monkeypatch, kind):
 
 
 def test_what_a_dead_runner_told_is_kept(left, request_):
-    place, _ = left
+    place, _unused = left
     told = {0: {"index": 0, "type": "code", "status": "Success"}}
     result = results.salvage(told, request_, str(place), reason="kernel_died", cell=1)
     assert [cell.status for cell in result.cells] == ["Success", "Failure"]
@@ -76,7 +76,7 @@ def test_what_a_dead_runner_told_is_kept(left, request_):
 
 
 def test_a_half_notebook_is_not_taken(left, request_):
-    place, _ = left
+    place, _unused = left
     (place / "executed.ipynb").write_text('{"cells": [')
     result = results.salvage({}, request_, str(place), reason="interrupted", cell=1)
     assert result.executed is None and os.listdir(request_.output) == []

@@ -99,7 +99,7 @@ def _split_option(text: str) -> tuple[str, str | None]:
     except ValueError:
         raise _refused(text, "its quotes do not match") from None
     if "=" in first:
-        first, _, inline = first.partition("=")
+        first, _unused, inline = first.partition("=")
         rest.insert(0, inline)
     elif len(first) > 2 and first[1] != "-" and first[:2] in _WITH_VALUE:
         first, rest = first[:2], [first[2:], *rest]

@@ -74,7 +74,7 @@ def parse(source: str) -> Code:
 def _repaired(lines: list[str]) -> Code:
     """Parse, dropping the line that the parser stumbles over, until the rest parses."""
     broken: list[int] = []
-    for _ in range(_MAX_REPAIRS):
+    for _unused in range(_MAX_REPAIRS):
         tree = _tree("\n".join(_translate(lines)))
         if isinstance(tree, ast.Module):
             return Code(tuple(tree.body), tuple(sorted(set(broken))))

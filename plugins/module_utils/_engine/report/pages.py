@@ -71,7 +71,7 @@ class Site:
         verdict = entry.verdict
         document = entry.notebook()
         cells, left_out = _cells(document, verdict)
-        directory, _, name = verdict.notebook.rpartition("/")
+        directory, _unused, name = verdict.notebook.rpartition("/")
         return _render(
             "notebook",
             # Outputs bring inline styles of their own; without scripts and fetches these can only look like something.

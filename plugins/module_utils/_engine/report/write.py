@@ -70,7 +70,7 @@ def _write(target: Directory, wanted: dict[str, tuple[str, Callable[[], bytes]]]
     target.begin(wanted)
     for path, make in stale.items():
         target.write(path, make())
-    target.finish(state, overview, {path: made_from for path, (made_from, _) in wanted.items()})
+    target.finish(state, overview, {path: made_from for path, (made_from, _unused) in wanted.items()})
     return target.changed
 
 

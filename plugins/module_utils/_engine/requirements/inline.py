@@ -136,7 +136,7 @@ class _Installs(Walker):
     def _line_magic(self, node: ast.Call, method: str) -> None:
         texts = [self._constants.text(item) for item in node.args[:2]]
         if method == "magic" and texts and texts[0]:
-            name, _, rest = texts[0].lstrip("%").partition(" ")
+            name, _unused, rest = texts[0].lstrip("%").partition(" ")
         else:
             name, rest = (texts + [None, None])[0], (texts + [None, ""])[1]
         if name == "cd":

@@ -104,7 +104,7 @@ def _pipreqs_mapping() -> dict[str, str]:
         return {}
     table: dict[str, str] = {}
     for line in text.splitlines():
-        module, _, distribution = line.strip().partition(":")
+        module, _unused, distribution = line.strip().partition(":")
         if distribution and "." not in distribution and _resembles(module.lower(), distribution.lower()):
             table.setdefault(module, distribution)
     return table

@@ -120,7 +120,7 @@ class _Splitter:
         words = self._words
         while words and (words[0].text in _KEYWORDS or _ASSIGNMENT.match(words[0].text)):
             if _ASSIGNMENT.match(words[0].text) and not words[0].unresolved:
-                name, _, text = words[0].text.partition("=")
+                name, _unused, text = words[0].text.partition("=")
                 self._set[name] = text
             words = words[1:]
         if words:

@@ -128,7 +128,7 @@ def closed_directory(path: str) -> str | None:
 
     Follows the symbolic links of the file, as an interpreter's start does.
     """
-    for _ in range(40):
+    for _unused in range(40):
         path = os.path.abspath(path)
         parts = path.split("/")[1:-1]
         for depth in range(len(parts) + 1):

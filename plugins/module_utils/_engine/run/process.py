@@ -98,7 +98,7 @@ class _Launcher:
         program.prctl(program.PR_SET_CHILD_SUBREAPER, 1)
         handlers = self._handle_signals()
         self.finishers = ThreadPoolExecutor(self.workers)
-        slots = [threading.Thread(target=self._slot, daemon=True) for _ in range(self.workers)]
+        slots = [threading.Thread(target=self._slot, daemon=True) for _unused in range(self.workers)]
         try:
             for slot in slots:
                 slot.start()

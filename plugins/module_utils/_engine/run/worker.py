@@ -81,7 +81,7 @@ class Worker:
                 if not data or len(self._buffer) > LONGEST_LINE:
                     raise WorkerEnded(self.last_words())
                 self._buffer += data
-        line, _, self._buffer = self._buffer.partition(b"\n")
+        line, _unused, self._buffer = self._buffer.partition(b"\n")
         return json.loads(line)
 
     def last_words(self) -> str:

@@ -68,7 +68,7 @@ def judge(
     if not findings:
         return dataclasses.replace(base, status="succeeded", warnings=_clean_all(warnings, secrets))
     code, message, cell = findings[0]
-    more = [f"Also: {text}" for _, text, _ in findings[1:]]
+    more = [f"Also: {text}" for _unused, text, _unused in findings[1:]]
     return _with(base, entry(code), message, secrets, cell=cell, warnings=(*warnings, *more))
 
 

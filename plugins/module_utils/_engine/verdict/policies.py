@@ -77,7 +77,7 @@ class Policies(Value):
         cells = [(index, cell) for index, cell in source_cells(executed) if cell.get("cell_type") == "code"]
         found = list(check_expected(self.expected_outputs, cells))
         found = [Violation("expected_output_mismatch", message, cell) for cell, message in found]
-        named = {cell for expected in self.expected_outputs for cell, _ in expected.find(cells)}
+        named = {cell for expected in self.expected_outputs for cell, _unused in expected.find(cells)}
         if self.detect_silent_failures or self.strict:
             code = "silent_failure" if self.detect_silent_failures else "strict_mode_violation"
             found += [Violation(code, message, cell) for cell, message in silent_failures(cells, named)]

@@ -63,7 +63,7 @@ def _shown(cell: dict) -> str | None:
             if _LONE.fullmatch(plain.strip()):
                 return f"shows {plain.strip()} as its result"
     name = _bare_name(text)
-    if name and not any(True for _ in outputs(cell)):
+    if name and not any(True for _unused in outputs(cell)):
         return f"ends with {name} to show its value, which is None"
     return _printed(cell)
 

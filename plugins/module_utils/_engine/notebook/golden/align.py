@@ -20,7 +20,7 @@ def align(golden: Cells, executed: Cells) -> list[tuple[int | None, int | None]]
     Cells with the same type and source are partners. Between those, as many cells on both sides are partners in
     their order (they were edited); of unequal numbers, those with similar sources are.
     """
-    left, right = [_key(cell) for _, cell in golden], [_key(cell) for _, cell in executed]
+    left, right = [_key(cell) for _unused, cell in golden], [_key(cell) for _unused, cell in executed]
     pairs: list[tuple[int | None, int | None]] = []
     for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
         if tag == "equal" or i2 - i1 == j2 - j1 and _types(left[i1:i2]) == _types(right[j1:j2]):
@@ -49,7 +49,7 @@ def _alike(golden: tuple[str, str], executed: tuple[str, str]) -> bool:
 
 
 def _types(keys: list) -> list:
-    return [kind for kind, _ in keys]
+    return [kind for kind, _unused in keys]
 
 
 def _key(cell: dict) -> tuple[str, str]:

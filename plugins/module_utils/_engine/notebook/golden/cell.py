@@ -117,7 +117,7 @@ def _datum(golden: Output, executed: Output, mime: str, how: Texts) -> CellDiff 
             if mime in golden.data
             else (executed, "extra_output", "also has")
         )
-        _, text = _preview(Output(present.kind, {mime: present.data[mime]}))
+        _unused, text = _preview(Output(present.kind, {mime: present.data[mime]}))
         texts = {"expected" if present is golden else "actual": text}
         return CellDiff(0, kind, f"The output {executed.kind} {state} {mime}.", mime=mime, **texts)
     before, after = golden.data[mime], executed.data[mime]

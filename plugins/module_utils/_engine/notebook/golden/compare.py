@@ -41,7 +41,7 @@ def compare(
         if i is None or j is None:
             diffs.append(_alone(before[i] if i is not None else None, after[j] if j is not None else None))
             continue
-        (_, old), (index, new) = before[i], after[j]
+        (_unused, old), (index, new) = before[i], after[j]
         own = options.for_cell(tags(old) + tags(new), source(new), index)
         if own is None:
             skipped += 1
@@ -120,11 +120,11 @@ def _besides_outputs(index: int, old: dict, new: dict, options: GoldenOptions) -
 def _outputs(unequal: list, options: GoldenOptions) -> list[CellDiff]:
     """Compare the outputs of cells that are not the same as they stand, the user's patterns applied to all at once."""
     if options.patterns:
-        sides = [side for _, _, left, right in unequal for side in (left, right)]
+        sides = [side for _unused, _unused, left, right in unequal for side in (left, right)]
         texts = substitute(options.patterns, [text for side in sides for text in side.texts()])
         remaining = iter(texts)
         cleaned = iter([side.with_texts(remaining) for side in sides])
-        unequal = [(index, how, next(cleaned), next(cleaned)) for index, how, _, _ in unequal]
+        unequal = [(index, how, next(cleaned), next(cleaned)) for index, how, _unused, _unused in unequal]
     diffs = []
     for index, how, left, right in unequal:
         diffs += [replace(diff, cell=index) for diff in compare_outputs(left, right, how)]

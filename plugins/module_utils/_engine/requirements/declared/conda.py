@@ -111,7 +111,7 @@ class _Reader:
             if getattr(key, "value", None) != "pip" or not isinstance(value.value, list):
                 raise invalid(at(self._file, line), "is neither a package nor a pip list: correct the entry.")
             entries = [(entry.start_mark.line + 1, entry.value) for entry in value.value]
-            if not all(isinstance(text, str) for _, text in entries):
+            if not all(isinstance(text, str) for _unused, text in entries):
                 raise invalid(at(self._file, line), "holds a pip entry that is no text: put it into quotes.")
             found = requirements_txt.read_lines(self._tree, self._file, entries)
             self.provenance += found.provenance

@@ -25,7 +25,9 @@ def read_cfg(tree: Tree, relative: str, where: str | None = None) -> Found:
     try:
         parser.read_string(text)
     except configparser.Error as error:
-        line = getattr(error, "lineno", None) or next((number for number, _ in getattr(error, "errors", ())), None)
+        line = getattr(error, "lineno", None) or next(
+            (number for number, _unused in getattr(error, "errors", ())), None
+        )
         raise invalid(
             at(relative, line), "is not valid: each entry is KEY = VALUE below a [section]; correct it."
         ) from None

@@ -139,7 +139,7 @@ EXAMPLES = r"""
   mlops.notebooks.notebook_requirements:
     path: examples/notebooks
     notebooks:
-      - "*.ipynb"
+      - "sales/*.ipynb"
     fallback: auto
 
 - name: Generate with the versions that an environment holds

@@ -493,6 +493,15 @@ class TestNearest:
     def test_a_file_with_comments_only_declares_nothing(self, source):
         assert lines(source({"a/requirements.txt": "# none\n", "requirements.txt": "above\n"}), "a") == ["above"]
 
+    def test_a_file_with_options_only_declares_nothing(self, source):
+        declarations = source(
+            {
+                "requirements.txt": "--index-url https://host.invalid/s\n",
+                "setup.cfg": "[options]\ninstall_requires = x\n",
+            }
+        )
+        assert lines(declarations) == ["x"]
+
     def test_python_is_taken_from_a_file_that_lists_nothing_or_comes_later(self, source):
         declarations = source(
             {
@@ -550,7 +559,7 @@ class TestChosenByTheCaller:
         [
             ("gone.txt", "The requirements file gone.txt does not exist"),
             ("../x.txt", "The requirements file names ../x.txt, which is outside"),
-            ("/etc/hostname", "The requirements file names ../"),
+            ("/etc/hostname", "The requirements file names /etc/hostname, which is outside"),
             ("lock.json", "lock.json has a form that is not known"),
         ],
     )

@@ -123,6 +123,10 @@ class TestDeclared:
         )
         assert one(root).python_requires == ">=3.9,==3.11.*"
 
+    def test_python_as_old_setup_files_write_it(self, source):
+        root = source({"setup.py": "setup(install_requires=['x'], python_requires='>=3.6.*, <4')", "a.ipynb": [""]})
+        assert one(root).python_requires == ">=3.6, <4"
+
 
 class TestDeclaredIsNotTakenOnTrust:
     def test_an_import_that_no_line_covers_is_a_warning_with_cell_and_line_to_add(self, source):

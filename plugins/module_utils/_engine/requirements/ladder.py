@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import typing as t
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -246,7 +247,8 @@ def _joined(name: str, parts: Sequence[str | None]) -> str | None:
     """Return all that is asked of Python as one specifier."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-    asked = list(dict.fromkeys(part for part in parts if part))
+    # Old setup.py files write >=3.6.*, which setuptools once took.
+    asked = list(dict.fromkeys(re.sub(r"([<>]=?\s*[\d.]+?)\.\*", r"\1", part) for part in parts if part))
     for part in asked:
         try:
             SpecifierSet(part)

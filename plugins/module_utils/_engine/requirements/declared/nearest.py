@@ -93,7 +93,8 @@ class Declarations:
     def _chosen(self, path: str, where: str) -> str:
         """Return a path that the caller gave relative to the root; unlike a file, a caller may give it absolutely."""
         if posixpath.isabs(path):
-            path = posixpath.relpath(path, posixpath.abspath(self._tree.root))
+            relative = posixpath.relpath(path, posixpath.abspath(self._tree.root))
+            path = path if relative.startswith("..") else relative
         return self._tree.locate(path, "", where)
 
     def nearest(self, directory: str) -> Nearby:
@@ -130,7 +131,8 @@ class Declarations:
                 continue
             found = self._found(relative, reader)
             python = python or found.python_requires
-            if found.provenance:
+            # Options alone, such as an index, declare nothing.
+            if any(not entry.requirement.startswith("--") for entry in found.provenance):
                 return Nearby(Declaration(relative, found), python or self._python_of_rest(directory, position + 1))
             unresolved += found.unresolved
         if not directory:

@@ -7,8 +7,11 @@ import math
 
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.notebook.golden.options import GoldenOptions
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.notebook.golden.text import Texts, sort_sets
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
+settings.register_profile("any-machine", deadline=None)
+settings.load_profile("any-machine")
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 TOLERANCES = st.floats(min_value=0, max_value=10)

@@ -252,6 +252,13 @@ def test_a_failed_installation_of_what_the_environment_holds_is_a_warning(source
     assert judge(result, executed=executed, resolution=Resolution("n.ipynb", "inline", ("numpy",))).status == "failed"
 
 
+@pytest.mark.parametrize("source", ["install_all()", "%pip install -r more.txt", "%pip install pandas nosuch"])
+def test_a_failed_installation_of_what_cannot_be_known_to_be_there_fails(source):
+    result, executed = completed(source, install_failures=(InstallFailure(0, "Permission denied"),))
+    resolution = Resolution("n.ipynb", "inline", ("pandas",))
+    assert judge(result, executed=executed, resolution=resolution).code == "runtime_install_failed"
+
+
 def test_a_module_missing_after_a_failed_installation_tells_of_both():
     result = run(
         "ModuleNotFoundError", "No module named 'cv2'", install_failures=(InstallFailure(1, "ERROR: no network"),)

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.verdict.sanitize import clean, shorten
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+
+settings.register_profile("any-machine", deadline=None)
+settings.load_profile("any-machine")
 
 SECRET = "S3cretValue42" + "x" * 30
 

@@ -6,7 +6,7 @@ TOOL := PATH="$(CURDIR)/build/venvs/dev/bin:$$PATH" NO_COLOR=1
 INSTALLED := build/collections
 OURS := $(INSTALLED)/ansible_collections/mlops/notebooks
 
-GATES := lint unit docs changelog ansible-lint importer molecule integration sanity imports browser
+GATES := lint unit docs changelog ansible-lint importer molecule playbooks integration sanity imports browser
 
 .PHONY: help quickstart setup dev build test bench clean $(GATES)
 .DEFAULT_GOAL := help
@@ -51,6 +51,9 @@ importer: dev ## what Automation Hub checks at an upload
 
 molecule: dev ## a scenario for each role
 	@$(TOOL) molecule test --all --no-command-borders
+
+playbooks: dev ## the playbooks as a user calls them, against git servers
+	@$(TOOL) python -m pytest tests/playbooks $(ARGS)
 
 integration: dev ## the modules as a playbook calls them, on each ansible-core that runs here; ARGS=target for one
 	@$(PYTHON) scripts/matrix.py integration $(ARGS)

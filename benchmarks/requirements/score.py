@@ -83,6 +83,8 @@ def pipreqs(root: Path, path: str) -> set[str]:
 
     with tempfile.TemporaryDirectory() as scratch:
         shutil.copyfile(root / path, Path(scratch) / "notebook.ipynb")
+        tool.scan_noteboooks = True
+        tool.handle_scan_noteboooks()
         try:
             found = tool.get_all_imports(scratch, encoding="utf-8", extra_ignore_dirs=None, follow_links=False)
         except Exception:

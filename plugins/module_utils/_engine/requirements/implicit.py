@@ -102,11 +102,16 @@ class Implied:
             self._function(node, dotted, line)
         elif isinstance(node.func, ast.Attribute):
             self._method(node, node.func, line)
+        if node.keywords:
+            self._keywords(node, line)
+
+    def _keywords(self, node: ast.Call, line: int | None) -> None:
+        function = getattr(node.func, "attr", getattr(node.func, "id", ""))
         for keyword in node.keywords:
-            if isinstance(keyword.value, ast.Constant) and keyword.arg:
-                rule = data.KEYWORDS.get((keyword.arg, keyword.value.value))
-                if rule and type(keyword.value.value) in (bool, str):
-                    self._add(rule[1], f"{keyword.arg}={keyword.value.value!r}", line, rule[0])
+            value = _constant(keyword.value)
+            rule = data.KEYWORDS.get((keyword.arg, value)) if isinstance(value, (bool, str)) else None
+            if rule and (not rule[0] or function in rule[0].split()):
+                self._add(rule[2], f"{function}({keyword.arg}={value!r})", line, rule[1])
 
     def magic(self, name: str, rest: str, line: int | None, *, cell: bool) -> None:
         words = rest.split()

@@ -14,7 +14,7 @@ from . import names, names_data
 from .found import Need
 from .implicit import Implied
 from .local import LocalModules, submodules
-from .walk import Walker, catches_imports, imports_in, installs, raises, statements
+from .walk import Walker, catches_imports, imports_host, imports_in, installs, raises, statements
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -122,7 +122,7 @@ class _Reader(Walker):
                 self.pending.append((path, self.cell, bool(self.optional)))
             return
         self.implied.imported(full, self._at(node))
-        distribution = names.distribution_of(full)
+        distribution = self.local.project_of(top) or names.distribution_of(full)
         if top.lower() in names_data.GENERIC:
             distribution = None
         self.found.append(self._need(top, distribution, f"import {module}", self._at(node)))
@@ -175,12 +175,14 @@ class _Reader(Walker):
         handlers = [handler for handler in node.handlers if catches_imports(handler)]
         if not handlers:
             return False, False
+        if imports_host(node.body):
+            return True, False
         if any(installs(handler.body) for handler in handlers):
             return False, False
         ours = self._distributions(node.body)
         instead = set().union(*(self._distributions(handler.body) for handler in handlers))
         if ours and instead:
-            return False, not instead & ours
+            return False, not instead <= ours
         if any(raises(handler.body) for handler in handlers):
             return False, False
         # Either the first choice is there anyway, or the code can do without it.

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import posixpath
 import re
 import typing as t
 
 from . import names_data
+from .names import canonical
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +27,7 @@ _PATH_CALL = re.compile(
 )
 _TEXT = re.compile(r"""(?:r|f|rf|u)?(['"])(.*?)\1""")
 _METADATA = ("pyproject.toml", "setup.py", "setup.cfg")
-_PROJECT_NAME = re.compile(r"""^\s*name\s*=\s*["']?([\w.-]+)""", re.MULTILINE)
+_PROJECT_NAME = re.compile(r"""^\s*name\s*=\s*["']?([\w.-]+)["']?\s*,?\s*$""", re.MULTILINE)
 
 
 class LocalModules:
@@ -40,7 +42,8 @@ class LocalModules:
             if cell.type == "code":
                 self._cell(cell.source, folder)
         # A package at the root of a project is a distribution like any other; without metadata nothing installs it.
-        if not any(os.path.exists(os.path.join(self.root, name)) for name in _METADATA):
+        self.metadata = [path for name in _METADATA if os.path.exists(path := os.path.join(self.root, name))]
+        if not self.metadata:
             self.folders.append(self.root)
         self._known: dict[str, str | None] = {}
 
@@ -78,9 +81,28 @@ class LocalModules:
                     return found
         return None
 
+    def project_of(self, top: str) -> str | None:
+        """Return the name of the project at the root where one of its packages is the top-level module."""
+        if not self.metadata:
+            return None
+        for folder in (self.root, os.path.join(self.root, "src")):
+            if os.path.isfile(os.path.join(folder, top, "__init__.py")):
+                return _project_name(self.metadata[0])
+        return None
+
     def relative(self, path: str) -> str:
         """Return a file's path relative to the root, POSIX form, for people to read."""
         return os.path.relpath(path, self.root).replace(os.sep, "/")
+
+
+@functools.lru_cache(maxsize=64)
+def _project_name(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            name = _PROJECT_NAME.search(file.read())
+    except (OSError, UnicodeDecodeError):
+        return None
+    return canonical(name[1]) if name else None
 
 
 def is_distribution(module: str) -> bool:

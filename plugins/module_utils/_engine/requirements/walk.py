@@ -8,6 +8,7 @@ import re
 import typing as t
 
 from ..notebook.syntax import parse
+from .names import is_hosted
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,8 +17,10 @@ if t.TYPE_CHECKING:
 
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 _HOSTS = ("colab", "kaggle", "databricks", "paperspace", "binder")
-_HOSTED = re.compile("|".join(_HOSTS), re.IGNORECASE)
-_HOSTED_WORD = re.compile(rf"[^\s/]*(?:{_HOSTED.pattern})[^\s/]*", re.IGNORECASE)
+_HOSTED_NAME = re.compile(
+    r"\w*colab\w*|(?:_*(?:is|in|on|at|running|env)_\w*)?(?:kaggle|databricks|paperspace|binder)(?:_env)?", re.IGNORECASE
+)
+_HOSTED_WORD = re.compile(rf"[^\s/]*(?:{'|'.join(_HOSTS)})[^\s/]*", re.IGNORECASE)
 _MESSAGES = (
     "print",
     "warn",
@@ -143,11 +146,7 @@ class Walker:
 
     def guards(self, node: ast.Try) -> tuple[bool, bool]:
         """Say whether the body of a ``try`` and its import handlers are optional."""
-        handlers = [handler for handler in node.handlers if catches_imports(handler)]
-        if not handlers:
-            return False, False
-        needed = any(installs(handler.body) or raises(handler.body) for handler in handlers)
-        return not needed, False
+        return imports_host(node.body), False
 
     def _match(self, node: t.Any) -> None:
         self.expression(node.subject)
@@ -208,6 +207,17 @@ def catches_imports(handler: ast.ExceptHandler) -> bool:
     return any(kind is None or _last_name(kind) in _IMPORT_ERRORS for kind in kinds)
 
 
+def imports_host(body: Iterable[ast.stmt]) -> bool:
+    """Tell whether a block begins with an import that only a hosting service can answer."""
+    for node in imports_in(body):
+        modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom):
+            modules = [f"{node.module}.{alias.name}" for alias in node.names]
+        if any(is_hosted(module) for module in modules):
+            return True
+    return False
+
+
 def raises(body: Iterable[ast.stmt]) -> bool:
     """Tell whether a handler raises or exits: then what failed was needed."""
     return any(
@@ -233,11 +243,11 @@ def is_hosted_test(test: ast.AST, hosted_names: set[str]) -> bool:
     for node in ast.walk(test):
         if isinstance(node, ast.Constant) and node is not test:
             # A path, an address or a sentence that merely contains the word is no question.
-            if isinstance(node.value, str) and re.fullmatch(_HOSTED_WORD, node.value):
+            if isinstance(node.value, str) and _HOSTED_WORD.fullmatch(node.value):
                 return True
             continue
         name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
-        if name and (name in hosted_names or _HOSTED.search(name)):
+        if name and (name in hosted_names or _HOSTED_NAME.fullmatch(name)):
             return True
     return False
 

@@ -103,9 +103,10 @@ class TestRequirementsTxt:
 
     def test_index_options_and_several_on_one_line(self, source):
         declarations = source(
-            {"requirements.txt": "-i https://a.invalid/s --extra-index-url=https://b.invalid/s\n--pre\n"}
+            {"requirements.txt": "numpy\n-i https://a.invalid/s --extra-index-url=https://b.invalid/s\n--pre\n"}
         )
         assert lines(declarations) == [
+            "numpy",
             "--index-url https://a.invalid/s",
             "--extra-index-url https://b.invalid/s",
             "--pre",

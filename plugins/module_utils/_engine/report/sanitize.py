@@ -117,14 +117,19 @@ def _rewrite(tag: re.Match, unclosed: list[str], attributes: frozenset[str]) -> 
         closed = unclosed[unclosed.index(name) :] if name in unclosed else []
         del unclosed[len(unclosed) - len(closed) :]
         return [f"</{inner}>" for inner in reversed(closed)]
-    kept = [name]
+    kept = {}
     for found in _ATTRIBUTE.finditer(tag["attributes"]):
         value = unescape((found["value"] or "").strip("\"'"))
         if _allows(name, found["name"].lower(), value, attributes):
-            kept.append(f'{found["name"].lower()}="{escape(value)}"')
+            kept.setdefault(found["name"].lower(), value)
+    if name == "img":
+        if "src" not in kept:
+            return [escape(kept.get("alt", ""))]
+        kept.setdefault("alt", "Image")
     if name not in _VOID:
         unclosed.append(name)
-    return [f"<{' '.join(kept)}>"]
+    written = "".join(f' {key}="{escape(value)}"' for key, value in kept.items())
+    return [f"<{name}{written}>"]
 
 
 def _allows(tag: str, name: str, value: str, attributes: frozenset[str]) -> bool:

@@ -89,7 +89,7 @@ td .cause { display: block; margin-top: .15rem; color: var(--quiet); font-size: 
 th.number { text-align: right; }
 .length { display: block; width: 5rem; height: .25rem; margin: .3rem 0 0 auto; } .length rect { fill: var(--line-strong); }
 .none { padding: 2rem; text-align: center; color: var(--quiet); }
-@media (max-width: 46rem) {
+@media (max-width: 60rem) {
   table, tbody, td { display: block; } table { background: none; border: 0; }
   thead tr { display: flex; flex-wrap: wrap; gap: .35rem; margin-bottom: .75rem; } html:not(.js) thead { display: none; }
   thead th { padding: 0; border: 0; } th button { border: 1px solid var(--line); background: var(--surface); padding: .45rem .6rem; }

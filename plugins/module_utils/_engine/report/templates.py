@@ -61,7 +61,7 @@ INDEX = """
 <div><dt>Warnings</dt><dd>{{ summary.warnings }}</dd></div>
 </dl>
 </section>
-<form class="filters no-print" id="filters" role="search" aria-label="Filter the notebooks">
+<form class="filters no-print" id="filters" role="search" aria-label="Which notebooks are shown">
 <label class="grow"><span>Filter <span class="keys">(press <kbd>/</kbd>)</span></span><input type="search" name="q" autocomplete="off" spellcheck="false" placeholder="path, cause, module"></label>
 <label>Status <select name="status"><option value="">All</option><option value="failed">Failed</option><option value="succeeded">Succeeded</option></select></label>
 <label>Code <select name="code"><option value="">All</option>{% for code, number in summary.by_code.items() %}<option value="{{ code }}">{{ code }} ({{ number }})</option>{% endfor %}</select></label>

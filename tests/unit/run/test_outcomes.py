@@ -56,7 +56,7 @@ NOTEBOOKS = {
     "pip_good": (("%pip install papermill", "!echo ERROR: no installer said this", "%%capture\n%pip -V"), {}),
     "huge_array": (("bytearray(10**12)", "1"), {}),
     "memory_loop": ((MANY, "1"), {"limits": Limits(memory=300 * 1024**2)}),
-    "killed": (("1", "import os; print('last words', flush=True); os.kill(os.getpid(), 9)", "1"), {}),
+    "killed": (("print('last words')", "import os; os.kill(os.getpid(), 9)", "1"), {}),
     "cpu": (("while True: pass",), {"limits": Limits(cpu=3)}),
     "cell_timeout": (("1", STUBBORN, "1"), {"cell_timeout": 1}),
     "run_timeout": (("1", STUBBORN, "1"), {"timeout": 3}),
@@ -172,7 +172,7 @@ def test_a_display_hook_is_named_by_its_own_error(outcomes):
 
 def test_a_dead_kernel_leaves_what_it_said(outcomes):
     result = outcomes["killed"]
-    assert "last words" in text(executed(result)[1])
+    assert "last words" in text(executed(result)[0])
     assert "signal 9" in result.message
     assert "CPU" in outcomes["cpu"].message
 

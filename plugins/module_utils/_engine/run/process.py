@@ -35,7 +35,8 @@ def run_all(
 
     scratch: directory for the private working trees, None = the system's; what is made there is removed again.
     on_result: called from this thread for each result as it ends.
-    SIGINT and SIGTERM end all runs and take effect after nothing is left of them.
+    SIGINT and SIGTERM end all runs and take effect after nothing is left of them. While this runs, the process
+    adopts what notebooks leave behind and kills it, so no other thread may start processes meanwhile.
     Raises EngineError when an interpreter cannot be reached or scratch cannot be written.
     """
     if not requests:

@@ -68,12 +68,24 @@ def report(tmp_path_factory) -> Path:
     wide = "<table><tr>" + "<td>a rather wide cell</td>" * 40 + "</tr></table>"
     hostile = samples.notebook(
         directory / "hostile.ipynb",
-        samples.markdown(0, f"Hostile {ATTACKS}\n\n[click](javascript:window.ran=9) ![pixel](http://127.0.0.1:9/m.png)"),
+        samples.markdown(
+            0, f"Hostile {ATTACKS}\n\n[click](javascript:window.ran=9) ![pixel](http://127.0.0.1:9/m.png)"
+        ),
         samples.code(1, "attack()", samples.shown(text_html=ATTACKS, text_plain="x")),
-        samples.code(2, "attack()", samples.shown(text_markdown=ATTACKS), samples.shown(image_svg__xml=f"<svg xmlns='http://www.w3.org/2000/svg'>{ATTACKS}</svg>")),
-        samples.code(3, "x = '" + "long " * 80 + "'", samples.shown(text_html=wide, text_plain="x"), samples.stream("y" * 900)),
+        samples.code(
+            2,
+            "attack()",
+            samples.shown(text_markdown=ATTACKS),
+            samples.shown(image_svg__xml=f"<svg xmlns='http://www.w3.org/2000/svg'>{ATTACKS}</svg>"),
+        ),
+        samples.code(
+            3, "x = '" + "long " * 80 + "'", samples.shown(text_html=wide, text_plain="x"), samples.stream("y" * 900)
+        ),
     )
-    verdicts = [*samples.everything(directory / "executed"), samples.passing("hostile.ipynb", hostile, warnings=(ATTACKS,))]
+    verdicts = [
+        *samples.everything(directory / "executed"),
+        samples.passing("hostile.ipynb", hostile, warnings=(ATTACKS,)),
+    ]
     write(verdicts, directory / "reports", title="Forecasts", source=samples.SOURCE)
     return directory / "reports"
 

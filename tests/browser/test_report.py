@@ -50,7 +50,8 @@ BARRIERS = """() => {
   for (const field of document.querySelectorAll("input, select")) if (!field.labels.length) found.push("no label: " + field.name);
   for (const image of document.querySelectorAll("img")) if (!image.alt) found.push("no alt");
   for (const link of document.querySelectorAll("a[href], button")) if (!(link.textContent.trim() || link.ariaLabel)) found.push("no name: " + link.outerHTML);
-  for (const part of document.querySelectorAll("[aria-labelledby]")) if (!document.getElementById(part.getAttribute("aria-labelledby"))) found.push("no heading: " + part.outerHTML.slice(0, 80));
+  for (const part of document.querySelectorAll("[aria-labelledby]"))
+    if (!document.getElementById(part.getAttribute("aria-labelledby"))) found.push("no heading: " + part.outerHTML.slice(0, 80));
   for (const link of document.querySelectorAll("a[href^='#']")) if (!document.getElementById(link.hash.slice(1))) found.push("leads nowhere: " + link.hash);
   const ids = Array.from(document.querySelectorAll("[id]"), node => node.id);
   if (new Set(ids).size !== ids.length) found.push("the same id twice");
@@ -90,7 +91,7 @@ def test_the_policy_holds_where_the_sanitizer_would_not(visit, page_of, report):
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         attack = (
             "<script>window.ran = 1</script><img src=x onerror='window.ran = 2'><a href='javascript:window.ran=3' id=lure>lure</a>"
-            f"<img src='{address}/x.png'><link rel=stylesheet href='{address}/x.css'><iframe src='{address}'></iframe>"
+            f"<img src='{address}/x.png'><link rel=stylesheet href='{address}/x.css'><script src='{address}/x.js'></script>"
         )
         mark = '<h2 id="notebook">'
         leaky.write_text(path.read_text(encoding="utf-8").replace(mark, attack + mark), encoding="utf-8")
@@ -99,7 +100,7 @@ def test_the_policy_holds_where_the_sanitizer_would_not(visit, page_of, report):
             visited.page.locator("#lure").click()
             assert visited.page.evaluate("window.ran") is None
             assert any("Content Security Policy" in text for text in visited.complaints)
-            # The page has loaded, and loading waits for images, styles and frames: nobody came.
+            # The page has loaded, and loading waits for images, styles and scripts: nobody came.
             with pytest.raises(BlockingIOError):
                 listener.accept()
         finally:
@@ -146,7 +147,10 @@ def test_times_sort_as_numbers(visit):
     page = visit().page
     page.get_by_role("button", name="Time").click()
     order = shown(page)
-    assert order[0] == "units/conversion.ipynb" and order[-2:] == ["sales/price-bands.ipynb", "base/slow-simulation.ipynb"]
+    assert order[0] == "units/conversion.ipynb" and order[-2:] == [
+        "sales/price-bands.ipynb",
+        "base/slow-simulation.ipynb",
+    ]
 
 
 def test_coming_back_finds_the_filter_and_the_order(visit):
@@ -178,11 +182,26 @@ def test_the_whole_summary_by_keyboard(visit):
     for _ in range(12):
         page.keyboard.press("Tab")
         names.append(page.evaluate(f"{focused}.name || {focused}.dataset.column || {focused}.textContent"))
-        outline = page.evaluate(f"(() => {{ const a = {focused}; return getComputedStyle(a).outlineStyle + getComputedStyle(a, '::after').outlineStyle; }})()")
+        outline = page.evaluate(
+            f"(() => {{ const a = {focused}; return getComputedStyle(a).outlineStyle + getComputedStyle(a, '::after').outlineStyle; }})()"
+        )
         assert "solid" in outline or "auto" in outline, names[-1]
         if names[-1].endswith(".ipynb"):
             break
-    assert names == ["status", "code", "tier", "clear", "status", "notebook", "code", "tier", "environment", "cached", "time", "sales/monthly-summary.ipynb"]
+    assert names == [
+        "status",
+        "code",
+        "tier",
+        "clear",
+        "status",
+        "notebook",
+        "code",
+        "tier",
+        "environment",
+        "cached",
+        "time",
+        "sales/monthly-summary.ipynb",
+    ]
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Failed in cell 3").wait_for()
 

@@ -18,7 +18,11 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.ver
 
 KEY = "9f2c4be1d07a55e3c1f8" + "0" * 44
 OTHER_KEY = "41aa90c3e7b2d6f4a8b1" + "0" * 44
-SOURCE = {"url": "https://git.example.org/data/forecasts.git", "ref": "main", "commit": "4be1d07a55e3c1f89f2c4be1d07a55e3c1f80000"}
+SOURCE = {
+    "url": "https://git.example.org/data/forecasts.git",
+    "ref": "main",
+    "commit": "4be1d07a55e3c1f89f2c4be1d07a55e3c1f80000",
+}
 TRACEBACK = (
     "---------------------------------------------------------------------------",
     "KeyError                                  Traceback (most recent call last)",
@@ -76,11 +80,23 @@ def plot(shift: int = 0) -> str:
 
 def code(index: int | None, source: str, *outputs: dict) -> dict:
     metadata = {"tags": ["injected-parameters"]} if index is None else {"mlops_notebooks": {"source_index": index}}
-    return {"cell_type": "code", "execution_count": 1, "id": f"c{index}", "metadata": metadata, "outputs": list(outputs), "source": source}
+    return {
+        "cell_type": "code",
+        "execution_count": 1,
+        "id": f"c{index}",
+        "metadata": metadata,
+        "outputs": list(outputs),
+        "source": source,
+    }
 
 
 def markdown(index: int, source: str) -> dict:
-    return {"cell_type": "markdown", "id": f"m{index}", "metadata": {"mlops_notebooks": {"source_index": index}}, "source": source}
+    return {
+        "cell_type": "markdown",
+        "id": f"m{index}",
+        "metadata": {"mlops_notebooks": {"source_index": index}},
+        "source": source,
+    }
 
 
 def stream(text: str, name: str = "stdout") -> dict:
@@ -110,8 +126,20 @@ def notebook(path: Path, *cells: dict, started: str = "2026-03-02T08:15:00.25000
 
 
 def passing(name: str, executed: str | None = None, **facts) -> Verdict:
-    cells = (CellVerdict(0, "markdown", "Skipped"), CellVerdict(1, "code", "Success", 0.21), CellVerdict(2, "code", "Success", 1.4))
-    given = {"tier": "declared", "environment": KEY, "attempts": 1, "duration": 3.08, "cells": cells, "executed": executed, **facts}
+    cells = (
+        CellVerdict(0, "markdown", "Skipped"),
+        CellVerdict(1, "code", "Success", 0.21),
+        CellVerdict(2, "code", "Success", 1.4),
+    )
+    given = {
+        "tier": "declared",
+        "environment": KEY,
+        "attempts": 1,
+        "duration": 3.08,
+        "cells": cells,
+        "executed": executed,
+        **facts,
+    }
     return Verdict(name, "succeeded", **given)
 
 
@@ -154,7 +182,10 @@ def missing_module(**facts) -> Verdict:
         "module": "seaborn",
         "distribution": "seaborn",
         "cell": 1,
-        "cells": (CellVerdict(0, "markdown", "Skipped"), CellVerdict(1, "code", "Failure", 0.01, "ModuleNotFoundError: No module named 'seaborn'")),
+        "cells": (
+            CellVerdict(0, "markdown", "Skipped"),
+            CellVerdict(1, "code", "Failure", 0.01, "ModuleNotFoundError: No module named 'seaborn'"),
+        ),
         "tier": "base",
         "warnings": ("No requirement is known for this notebook: it runs in the base environment.",),
         "environment": OTHER_KEY,
@@ -177,7 +208,14 @@ def mismatched(executed: str | None = None) -> Verdict:
         2,
         (
             CellDiff(2, "output_mismatch", "the text differs in 1 line", "text/plain", expected, actual, "-a\n+b"),
-            CellDiff(3, "output_mismatch", "412 of 57600 pixels differ", "image/png", expected_image=plot(), actual_image=plot(30)),
+            CellDiff(
+                3,
+                "output_mismatch",
+                "412 of 57600 pixels differ",
+                "image/png",
+                expected_image=plot(),
+                actual_image=plot(30),
+            ),
             CellDiff(5, "missing_cell", "the executed notebook lacks this cell"),
         ),
     )
@@ -187,7 +225,9 @@ def mismatched(executed: str | None = None) -> Verdict:
         code="golden_mismatch",
         category="comparison",
         cause="2 of 4 cells differ from the golden notebook.",
-        advice=("Look at the differences. Where they are right, run again with golden_update and commit the golden notebook.",),
+        advice=(
+            "Look at the differences. Where they are right, run again with golden_update and commit the golden notebook.",
+        ),
         cells=(CellVerdict(2, "code", "Success", 0.1), CellVerdict(3, "code", "Success", 0.6)),
         comparison=comparison,
         tier="declared",
@@ -198,41 +238,97 @@ def mismatched(executed: str | None = None) -> Verdict:
     )
 
 
-MONTHS = tuple(zip(("January", "February", "March", "April", "May", "June", "July", "August", "September", "October"),
-                   (10.5, 10.75, 11.2, 9.8, 10.1, 10.4, 12.0, 12.6, 11.0, 10.9), strict=True))
+MONTHS = tuple(
+    zip(
+        ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October"),
+        (10.5, 10.75, 11.2, 9.8, 10.1, 10.4, 12.0, 12.6, 11.0, 10.9),
+        strict=True,
+    )
+)
 
 
 def everything(directory: Path) -> list[Verdict]:
     """Return a believable set of verdicts with their executed notebooks below the directory."""
     rich = notebook(
         directory / "forecast.ipynb",
-        markdown(0, "# Forecast\n\nDemand of the next *quarter*, see [the notes](https://example.org/notes).\n\n| a | b |\n|---|---|\n| 1 | 2 |"),
-        code(None, "# Parameters\nregion = 'North'", ),
-        code(1, "import pandas as pd\norders = pd.read_csv('data/orders.csv')\norders.head(3)  # the first rows", shown(text_html=TABLE, text_plain="  region")),
+        markdown(
+            0,
+            "# Forecast\n\nDemand of the next *quarter*, see [the notes](https://example.org/notes).\n\n| a | b |\n|---|---|\n| 1 | 2 |",
+        ),
+        code(
+            None,
+            "# Parameters\nregion = 'North'",
+        ),
+        code(
+            1,
+            "import pandas as pd\norders = pd.read_csv('data/orders.csv')\norders.head(3)  # the first rows",
+            shown(text_html=TABLE, text_plain="  region"),
+        ),
         code(2, "%matplotlib inline\norders.plot.bar()", shown(image_png=plot(), text_plain="<Figure>")),
         code(3, "margins.style.background_gradient()", shown(text_html=STYLER, text_plain="styler")),
-        code(4, "for epoch in range(3):\n    print(f'epoch {epoch}', end='\\n')", stream("epoch 0\nepoch 1\n"), stream("epoch 2\n"),
-             stream("\x1b[33mUserWarning: \x1b[0mthe model did not converge\n", "stderr")),
+        code(
+            4,
+            "for epoch in range(3):\n    print(f'epoch {epoch}', end='\\n')",
+            stream("epoch 0\nepoch 1\n"),
+            stream("epoch 2\n"),
+            stream("\x1b[33mUserWarning: \x1b[0mthe model did not converge\n", "stderr"),
+        ),
     )
     failed = notebook(
         directory / "monthly.ipynb",
         markdown(0, "# Monthly summary"),
         code(1, "import pandas as pd\norders = pd.read_parquet('data/orders.parquet')", stream("read 3611 rows\n")),
         code(2, "orders.describe()", shown(text_html=TABLE, text_plain="describe")),
-        code(3, "totals = orders.groupby('region')['net'].sum()\ntotals['Atlantis'] / totals.sum()",
-             {"output_type": "error", "ename": "KeyError", "evalue": "'Atlantis'", "traceback": ["\x1b[31mKeyError\x1b[0m: 'Atlantis'"]}),
+        code(
+            3,
+            "totals = orders.groupby('region')['net'].sum()\ntotals['Atlantis'] / totals.sum()",
+            {
+                "output_type": "error",
+                "ename": "KeyError",
+                "evalue": "'Atlantis'",
+                "traceback": ["\x1b[31mKeyError\x1b[0m: 'Atlantis'"],
+            },
+        ),
         code(4, "totals.plot()"),
     )
-    bands = notebook(directory / "bands.ipynb", code(2, "bands", stream("…")), code(3, "bands.plot()", shown(image_png=plot(30))))
+    bands = notebook(
+        directory / "bands.ipynb", code(2, "bands", stream("…")), code(3, "bands.plot()", shown(image_png=plot(30)))
+    )
     return [
-        passing("sales/forecast.ipynb", rich, duration=11.62, warnings=("requirements.txt does not cover import scipy (cell 1).",)),
-        passing("units/conversion.ipynb", tier="inline", duration=0.9, cached=True, environment_cached=True, environment=OTHER_KEY),
+        passing(
+            "sales/forecast.ipynb",
+            rich,
+            duration=11.62,
+            warnings=("requirements.txt does not cover import scipy (cell 1).",),
+        ),
+        passing(
+            "units/conversion.ipynb",
+            tier="inline",
+            duration=0.9,
+            cached=True,
+            environment_cached=True,
+            environment=OTHER_KEY,
+        ),
         passing("sales/currency.ipynb", cached=True),
         failing(failed),
         missing_module(),
         mismatched(bands),
-        Verdict("base/slow-simulation.ipynb", "failed", code="cell_timeout", category="timeout", cause="Cell 2 took longer than 10 s.",
-                advice=("Raise cell_timeout, or give the notebook less to do.",), cell=2, tier="base", environment=OTHER_KEY,
-                environment_cached=True, attempts=1, duration=3723.0),
-        passing("text/a rather long directory name/with-a-very-long-notebook-name-that-must-wrap-somewhere-2026-03.ipynb", tier="generated"),
+        Verdict(
+            "base/slow-simulation.ipynb",
+            "failed",
+            code="cell_timeout",
+            category="timeout",
+            cause="Cell 2 took longer than 10 s.",
+            advice=("Raise cell_timeout, or give the notebook less to do.",),
+            cell=2,
+            tier="base",
+            environment=OTHER_KEY,
+            environment_cached=True,
+            attempts=1,
+            duration=3723.0,
+        ),
+        passing(
+            "text/a rather long directory name/with-a-very-long-notebook-name-that-must-wrap-somewhere-2026-03.ipynb",
+            tier="generated",
+        ),
     ]

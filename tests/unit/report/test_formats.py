@@ -32,7 +32,9 @@ def document(verdicts, target: Path, **options) -> dict:
 @pytest.mark.parametrize("schema", ["junit.xsd", "jenkins-junit.xsd"])
 def test_junit_keeps_to_the_common_schemas(verdicts, target, schema):
     nasty = samples.failing(cause=NASTY, advice=(NASTY,), warnings=(NASTY,), code=NASTY)
-    root = junit([*verdicts, replace(nasty, notebook=f"{NASTY}/{NASTY}.ipynb")], target, title=NASTY, source=samples.SOURCE)
+    root = junit(
+        [*verdicts, replace(nasty, notebook=f"{NASTY}/{NASTY}.ipynb")], target, title=NASTY, source=samples.SOURCE
+    )
     etree.XMLSchema(etree.parse(HERE / schema)).assertValid(root)
 
 
@@ -45,7 +47,10 @@ def test_junit_has_a_suite_a_directory_and_a_case_a_notebook(verdicts, target):
     root = junit(verdicts, target)
     sales = next(suite for suite in root if suite.get("name") == "sales")
     assert [case.get("name") for case in sales.iter("testcase")] == [
-        "currency.ipynb", "forecast.ipynb", "monthly-summary.ipynb", "price-bands.ipynb",
+        "currency.ipynb",
+        "forecast.ipynb",
+        "monthly-summary.ipynb",
+        "price-bands.ipynb",
     ]
     assert (sales.get("tests"), sales.get("failures")) == ("4", "2")
     assert sum(int(suite.get("tests")) for suite in root) == 8
@@ -81,7 +86,11 @@ def test_the_schema_names_every_field_of_a_verdict():
 
 
 def test_credentials_in_the_url_of_the_source_are_not_reported(verdicts, target):
-    source = {"url": "https://robot:s3cr3t-token-of-the-robot@git.example.org/x.git?access_token=abc", "ref": None, "branch": "x"}
+    source = {
+        "url": "https://robot:s3cr3t-token-of-the-robot@git.example.org/x.git?access_token=abc",
+        "ref": None,
+        "branch": "x",
+    }
     write(verdicts, target, source=source)
     assert json.loads((target / "report.json").read_text())["source"] == {"url": "https://git.example.org/x.git"}
     assert not [path for path in target.rglob("*") if path.is_file() and b"s3cr3t" in path.read_bytes()]

@@ -27,7 +27,11 @@ def page(target, tmp_path):
 
 def output(page, **data) -> str:
     """Return the page's one output."""
-    return page(samples.code(1, "x", samples.shown(**data))).partition('<div class="outputs">')[2].partition("</article>")[0]
+    return (
+        page(samples.code(1, "x", samples.shown(**data)))
+        .partition('<div class="outputs">')[2]
+        .partition("</article>")[0]
+    )
 
 
 def test_the_summary_page_leads_to_every_notebook(verdicts, target):
@@ -38,7 +42,10 @@ def test_the_summary_page_leads_to_every_notebook(verdicts, target):
     assert "4 of 8 notebooks failed" in text and "Forecasts &amp; more" in text and "4be1d07a55e3" in text
 
 
-@pytest.mark.parametrize(("number", "said"), [(0, "No notebooks were validated"), (1, "The notebook succeeded"), (3, "All 3 notebooks succeeded")])
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(0, "No notebooks were validated"), (1, "The notebook succeeded"), (3, "All 3 notebooks succeeded")],
+)
 def test_the_summary_says_how_it_went(target, number, said):
     write([samples.passing(f"{index}.ipynb") for index in range(number)], target)
     assert said in (target / "index.html").read_text(encoding="utf-8")
@@ -47,7 +54,17 @@ def test_the_summary_says_how_it_went(target, number, said):
 def test_the_failing_cell_comes_first_with_what_to_do(verdicts, target):
     write(verdicts, target)
     text = next(path for path in (target / "notebooks").glob("*monthly*.html")).read_text(encoding="utf-8")
-    places = [text.index(part) for part in ("Failed in cell 3", "----&gt; 2 totals", "What to do", "Requirements (2)", ">Notebook<", "Monthly summary</h1>")]
+    places = [
+        text.index(part)
+        for part in (
+            "Failed in cell 3",
+            "----&gt; 2 totals",
+            "What to do",
+            "Requirements (2)",
+            ">Notebook<",
+            "Monthly summary</h1>",
+        )
+    ]
     assert places == sorted(places)
 
 
@@ -61,24 +78,45 @@ def test_a_notebook_that_was_not_run_has_a_page_that_says_why(target):
 def test_an_executed_notebook_that_cannot_be_read_still_has_its_page(target, tmp_path, content):
     (tmp_path / "x.ipynb").write_bytes(content)
     write([samples.failing(str(tmp_path / "x.ipynb"))], target)
-    assert "The executed notebook cannot be read." in next((target / "notebooks").glob("*.html")).read_text(encoding="utf-8")
+    assert "The executed notebook cannot be read." in next((target / "notebooks").glob("*.html")).read_text(
+        encoding="utf-8"
+    )
 
 
 def test_odd_cells_are_survived(page):
-    odd = [{}, 5, None, {"cell_type": "code", "outputs": "x", "source": ["a\n", "b"]}, {"cell_type": "raw", "source": "<b>raw</b>"},
-           {"cell_type": "markdown", "metadata": None, "source": "![x](attachment:gone.png)"},
-           {"cell_type": "code", "source": "y", "outputs": [5, {}, {"output_type": "display_data", "data": []}, {"output_type": "error"}]}]
+    odd = [
+        {},
+        5,
+        None,
+        {"cell_type": "code", "outputs": "x", "source": ["a\n", "b"]},
+        {"cell_type": "raw", "source": "<b>raw</b>"},
+        {"cell_type": "markdown", "metadata": None, "source": "![x](attachment:gone.png)"},
+        {
+            "cell_type": "code",
+            "source": "y",
+            "outputs": [5, {}, {"output_type": "display_data", "data": []}, {"output_type": "error"}],
+        },
+    ]
     text = page(*odd)
     assert "&lt;b&gt;raw&lt;/b&gt;" in text and "attachment:gone.png" in text
 
 
 def test_papermills_own_banner_is_left_out(page):
-    banner = {"cell_type": "markdown", "metadata": {"tags": ["papermill-error-cell-tag"]}, "source": "An Exception was encountered"}
+    banner = {
+        "cell_type": "markdown",
+        "metadata": {"tags": ["papermill-error-cell-tag"]},
+        "source": "An Exception was encountered",
+    }
     assert "An Exception was encountered" not in page(banner, samples.code(0, "x"))
 
 
 def test_the_cleaned_traceback_stands_in_for_the_kernels_own(page):
-    error = {"output_type": "error", "ename": "E", "evalue": "e", "traceback": ["the kernel's own, with what it may hold"]}
+    error = {
+        "output_type": "error",
+        "ename": "E",
+        "evalue": "e",
+        "traceback": ["the kernel's own, with what it may hold"],
+    }
     text = page(samples.code(3, "x", error), verdict=samples.failing())
     assert "the kernel&#39;s own" not in text and text.count("----&gt; 2 totals") == 2
 
@@ -94,16 +132,36 @@ def test_colours_of_a_terminal_become_classes(page):
 
 
 ATTACKS = [
-    "<script>alert(1)</script>", "<SCRIPT src=//evil.example/x.js></SCRIPT>", "<script>alert(1)", "<img src=x onerror=alert(1)>",
-    "<svg onload=alert(1)><script>alert(1)</script></svg>", "<a href='javascript:alert(1)'>x</a>", "<a href=' jAvAsCrIpT&colon;alert(1)'>x</a>",
-    "<iframe srcdoc='<script>alert(1)</script>'></iframe>", "<object data=x></object>", "<embed src=x>", "<form action=//evil.example><input><button>x</button></form>",
-    "<meta http-equiv=refresh content='0;url=//evil.example'>", "<base href=//evil.example>", "<link rel=stylesheet href=//evil.example/x.css>",
-    "<style>@import '//evil.example/x.css'; td { background: url(//evil.example/x.png) }</style>t", "<p style='background:url(//evil.example)'>t</p>",
-    "<p style='background:\\75 rl(//evil.example)'>t</p>", "<style>a{}</style></template><script>alert(1)</script>", "</template><script>alert(1)</script>",
-    "<template shadowrootmode=open><script>alert(1)</script></template>", "<video src=//evil.example/x autoplay></video>", "<math><mtext><script>alert(1)</script></mtext></math>",
-    "<img src='https://evil.example/pixel.png'>", "<img srcset='//evil.example/x 1x'>", "<style>:host{position:fixed!important}</style>t",
-    "<p style='position:fixed;inset:0'>t</p>", "<noscript><p title='</noscript><img src=x onerror=alert(1)>'></noscript>", "<!--><script>alert(1)</script>-->",
-    "<img src='data:text/html,<script>alert(1)</script>'>", "<style><!--</style><script>alert(1)</script>--></style>",
+    "<script>alert(1)</script>",
+    "<SCRIPT src=//evil.example/x.js></SCRIPT>",
+    "<script>alert(1)",
+    "<img src=x onerror=alert(1)>",
+    "<svg onload=alert(1)><script>alert(1)</script></svg>",
+    "<a href='javascript:alert(1)'>x</a>",
+    "<a href=' jAvAsCrIpT&colon;alert(1)'>x</a>",
+    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
+    "<object data=x></object>",
+    "<embed src=x>",
+    "<form action=//evil.example><input><button>x</button></form>",
+    "<meta http-equiv=refresh content='0;url=//evil.example'>",
+    "<base href=//evil.example>",
+    "<link rel=stylesheet href=//evil.example/x.css>",
+    "<style>@import '//evil.example/x.css'; td { background: url(//evil.example/x.png) }</style>t",
+    "<p style='background:url(//evil.example)'>t</p>",
+    "<p style='background:\\75 rl(//evil.example)'>t</p>",
+    "<style>a{}</style></template><script>alert(1)</script>",
+    "</template><script>alert(1)</script>",
+    "<template shadowrootmode=open><script>alert(1)</script></template>",
+    "<video src=//evil.example/x autoplay></video>",
+    "<math><mtext><script>alert(1)</script></mtext></math>",
+    "<img src='https://evil.example/pixel.png'>",
+    "<img srcset='//evil.example/x 1x'>",
+    "<style>:host{position:fixed!important}</style>t",
+    "<p style='position:fixed;inset:0'>t</p>",
+    "<noscript><p title='</noscript><img src=x onerror=alert(1)>'></noscript>",
+    "<!--><script>alert(1)</script>-->",
+    "<img src='data:text/html,<script>alert(1)</script>'>",
+    "<style><!--</style><script>alert(1)</script>--></style>",
 ]
 FORBIDDEN = re.compile(
     r"<(?:script|iframe|object|embed|form|input|meta|base|link|svg|video|math)\b|\son\w+\s*=|javascript:|evil\.example|srcset|@import|url\(|position\s*:|:host\s*\{position|data:text",
@@ -126,7 +184,12 @@ def test_what_could_run_or_fetch_never_gets_into_the_page(page, attack):
 
 def test_names_and_causes_are_escaped(target):
     attack = "<script>alert('x')</script>\"'"
-    write([samples.failing(cause=attack, advice=(attack,), warnings=(attack,), code=attack)], target, title=attack, source={"url": attack, "ref": attack})
+    write(
+        [samples.failing(cause=attack, advice=(attack,), warnings=(attack,), code=attack)],
+        target,
+        title=attack,
+        source={"url": attack, "ref": attack},
+    )
     for path in target.rglob("*.html"):
         text = path.read_text(encoding="utf-8")
         assert "<script>alert" not in text and "&lt;script&gt;alert" in text
@@ -162,7 +225,13 @@ def test_a_huge_notebook_gives_a_page_of_bounded_size(page):
     many = [samples.stream(f"{number}\n", name) for number in range(200) for name in ("stdout", "stderr")]
     image = samples.shown(image_png="A" * 5_000_000)
     filler = [samples.code(index, "y" * 18_000, samples.stream("z" * 19_000)) for index in range(4, 400)]
-    text = page(samples.code(0, "x", flood), samples.code(1, "x", wide), samples.code(2, "x", *many), samples.code(3, "x", image), *filler)
+    text = page(
+        samples.code(0, "x", flood),
+        samples.code(1, "x", wide),
+        samples.code(2, "x", *many),
+        samples.code(3, "x", image),
+        *filler,
+    )
     assert len(text) < 8_000_000
     assert "line 399999" in text and "characters left out here" in text
     assert "The first 200,000 of" in text and "340 more outputs" in text and "3,662 KiB" in text
@@ -197,7 +266,9 @@ def test_no_page_names_a_place_to_fetch_from(verdicts, target):
     write(verdicts, target)
     for path in target.rglob("*.html"):
         tree = html.fromstring(path.read_bytes())
-        assert all(value.startswith("data:") for value in tree.xpath("//@src | //link/@href | //@srcset | //@data | //@action"))
+        assert all(
+            value.startswith("data:") for value in tree.xpath("//@src | //link/@href | //@srcset | //@data | //@action")
+        )
         (policy,) = tree.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")
         assert policy.startswith("default-src 'none'; img-src data:;") and "unsafe-eval" not in policy
         assert ("script-src" in policy) == (path.name == "index.html")

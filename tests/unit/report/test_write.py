@@ -62,7 +62,10 @@ def test_the_same_verdicts_give_the_same_bytes_anywhere_and_in_any_order(verdict
 def test_only_the_pages_of_what_changed_are_written_again(verdicts, target):
     write(verdicts, target)
     before = stamps(target)
-    changed = [replace(verdict, duration=99.0) if verdict.notebook == "units/conversion.ipynb" else verdict for verdict in verdicts]
+    changed = [
+        replace(verdict, duration=99.0) if verdict.notebook == "units/conversion.ipynb" else verdict
+        for verdict in verdicts
+    ]
     assert write(changed, target)["changed"]
     touched = {name for name, stamp in stamps(target).items() if stamp != before[name]}
     page = f"notebooks/{slug('units/conversion.ipynb')}.html"
@@ -224,7 +227,16 @@ def test_the_second_report_of_the_same_work_imports_no_renderer(target, tmp_path
 
 @pytest.mark.parametrize(
     "notebook",
-    ["../../etc/passwd.ipynb", "a b/ü ☃.ipynb", "-rf.ipynb", "'; quote\".ipynb", ".ipynb", "A/b.ipynb", "a/b.ipynb", "x" * 300 + ".ipynb"],
+    [
+        "../../etc/passwd.ipynb",
+        "a b/ü ☃.ipynb",
+        "-rf.ipynb",
+        "'; quote\".ipynb",
+        ".ipynb",
+        "A/b.ipynb",
+        "a/b.ipynb",
+        "x" * 300 + ".ipynb",
+    ],
 )
 def test_any_notebook_name_becomes_a_file_within_the_report(target, notebook):
     write([samples.passing(notebook)], target)
@@ -240,8 +252,15 @@ def test_paths_that_look_alike_keep_their_own_pages(target):
 
 @pytest.mark.parametrize(
     "item",
-    [{}, {"notebook": "a.ipynb"}, {"notebook": "a.ipynb", "status": "perhaps"}, {"notebook": "a.ipynb", "status": "failed", "cells": ["x"]},
-     {"notebook": "a.ipynb", "status": "failed", "duration": "long"}, {"notebook": 5, "status": "failed"}, {"notebook": "", "status": "failed"}],
+    [
+        {},
+        {"notebook": "a.ipynb"},
+        {"notebook": "a.ipynb", "status": "perhaps"},
+        {"notebook": "a.ipynb", "status": "failed", "cells": ["x"]},
+        {"notebook": "a.ipynb", "status": "failed", "duration": "long"},
+        {"notebook": 5, "status": "failed"},
+        {"notebook": "", "status": "failed"},
+    ],
 )
 def test_what_is_no_verdict_is_refused_with_its_number(item):
     with pytest.raises(EngineError, match=r"verdicts\[1\] is no verdict"):

@@ -84,8 +84,21 @@ def read_verdicts(items: Sequence[dict]) -> tuple[Verdict, ...]:
 
 
 def _sound(verdict: Verdict) -> bool:
-    numbers = (verdict.duration, verdict.attempts, verdict.cell, *(value for cell in verdict.cells for value in (cell.index, cell.duration)))
-    texts = (verdict.notebook, verdict.status, verdict.code, verdict.cause, verdict.tier, verdict.environment, verdict.executed)
+    numbers = (
+        verdict.duration,
+        verdict.attempts,
+        verdict.cell,
+        *(value for cell in verdict.cells for value in (cell.index, cell.duration)),
+    )
+    texts = (
+        verdict.notebook,
+        verdict.status,
+        verdict.code,
+        verdict.cause,
+        verdict.tier,
+        verdict.environment,
+        verdict.executed,
+    )
     return (
         all(number is None or isinstance(number, (int, float)) for number in numbers)
         and all(text is None or isinstance(text, str) for text in (*texts, *verdict.advice, *verdict.warnings))

@@ -52,7 +52,13 @@ def _changed(left: list[str], right: list[str]) -> list[Row]:
         before = left[number] if number < len(left) else None
         after = right[number] if number < len(right) else None
         if before is None or after is None:
-            result.append(Row("changed", before if before is None else ("", before, ""), after if after is None else ("", after, "")))
+            result.append(
+                Row(
+                    "changed",
+                    before if before is None else ("", before, ""),
+                    after if after is None else ("", after, ""),
+                )
+            )
         else:
             head = len(os.path.commonprefix([before, after]))
             tail = len(os.path.commonprefix([before[head:][::-1], after[head:][::-1]]))

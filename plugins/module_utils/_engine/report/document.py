@@ -33,7 +33,9 @@ def overview(entries: Sequence[Entry]) -> str:
         cell = f" (cell {verdict.cell})" if verdict.cell is not None else ""
         lines.append(f"{verdict.status} {verdict.notebook}{f': {verdict.code}{cell}' if verdict.code else ''}\n")
     summary = summarize([entry.verdict for entry in entries])
-    return f"{summary['total']} notebook{'' if summary['total'] == 1 else 's'}, {summary['failed']} failed\n" + "".join(lines)
+    return f"{summary['total']} notebook{'' if summary['total'] == 1 else 's'}, {summary['failed']} failed\n" + "".join(
+        lines
+    )
 
 
 def _verdict(entry: Entry, pages: bool) -> dict:

@@ -30,7 +30,9 @@ class Directory:
             if os.path.lexists(path) and not path.is_dir():
                 raise EngineError(f"{path} is not a directory: choose another report_dir.", code="report_dir_invalid")
         if (root / "notebooks").is_symlink():
-            raise EngineError(f"{root / 'notebooks'} is a symbolic link: choose another report_dir.", code="report_dir_invalid")
+            raise EngineError(
+                f"{root / 'notebooks'} is a symbolic link: choose another report_dir.", code="report_dir_invalid"
+            )
         try:
             self._manifest = self._load()
         except OSError as error:
@@ -88,7 +90,11 @@ class Directory:
                 self.changed = True
         with contextlib.suppress(OSError):
             (self.root / "notebooks").rmdir()
-        self._save(state, overview, {path: {"sha256": self._sha256(path), "made_from": made_from[path]} for path in sorted(made_from)})
+        self._save(
+            state,
+            overview,
+            {path: {"sha256": self._sha256(path), "made_from": made_from[path]} for path in sorted(made_from)},
+        )
 
     def _load(self) -> dict:
         try:
@@ -106,7 +112,12 @@ class Directory:
         return {**manifest, "files": files}
 
     def _save(self, state: str, overview: str, files: dict) -> None:
-        manifest = {"about": "written by mlops.notebooks.notebook_report", "state": state, "overview": overview, "files": files}
+        manifest = {
+            "about": "written by mlops.notebooks.notebook_report",
+            "state": state,
+            "overview": overview,
+            "files": files,
+        }
         self._manifest = manifest
         self._replace(MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
 

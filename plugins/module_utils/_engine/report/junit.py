@@ -28,7 +28,9 @@ def render(entries: Sequence[Entry], title: str, source: dict) -> bytes:
         suites.setdefault(str(PurePosixPath(entry.verdict.notebook).parent), []).append(entry)
     root = ElementTree.Element("testsuites")
     for number, (directory, members) in enumerate(sorted(suites.items())):
-        root.append(_suite(number, directory, members, {"title": title, **{f"source.{k}": v for k, v in source.items()}}))
+        root.append(
+            _suite(number, directory, members, {"title": title, **{f"source.{k}": v for k, v in source.items()}})
+        )
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
 
@@ -94,7 +96,10 @@ def _explanation(entry: Entry) -> str:
     for cell in failing:
         parts.append("\n".join(cell.traceback[-_TRACEBACK_LINES:]) or cell.error or "")
     if verdict.comparison:
-        parts += [f"cell {diff.cell}: {diff.message}" + (f"\n{diff.diff}" if diff.diff else "") for diff in verdict.comparison.diffs]
+        parts += [
+            f"cell {diff.cell}: {diff.message}" + (f"\n{diff.diff}" if diff.diff else "")
+            for diff in verdict.comparison.diffs
+        ]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -74,7 +74,10 @@ class Renderer:
         if kind == "stream":
             return self._pre(text_of(output.get("text")), "stderr" if output.get("name") == "stderr" else "")
         if kind == "error":
-            return self._pre(error or "\n".join(_texts(output.get("traceback"))) or f"{output.get('ename')}: {output.get('evalue')}", "error")
+            return self._pre(
+                error or "\n".join(_texts(output.get("traceback"))) or f"{output.get('ename')}: {output.get('evalue')}",
+                "error",
+            )
         data = output.get("data")
         return self._bundle(data) if isinstance(data, dict) else ""
 
@@ -88,7 +91,9 @@ class Renderer:
             if mime in data:
                 return _image(mime, re.sub(r"\s", "", text_of(data[mime])))
         if "image/svg+xml" in data:
-            return _image("image/svg+xml", base64.b64encode(text_of(data["image/svg+xml"]).encode("utf-8", "replace")).decode())
+            return _image(
+                "image/svg+xml", base64.b64encode(text_of(data["image/svg+xml"]).encode("utf-8", "replace")).decode()
+            )
         if "text/markdown" in data:
             return f'<div class="prose">{self._prose(text_of(data["text/markdown"]))}</div>'
         if "application/json" in data:
@@ -106,7 +111,11 @@ class Renderer:
             return ""
         # Colours that an author chose were chosen for a white page.
         paper = " paper" if re.search(r"(?:color|background)\s*[:=]", body + sheet) else ""
-        cut = _note(f"The first {_RICH:,} of {len(text):,} characters; the rest is in the executed notebook.") if len(text) > _RICH else ""
+        cut = (
+            _note(f"The first {_RICH:,} of {len(text):,} characters; the rest is in the executed notebook.")
+            if len(text) > _RICH
+            else ""
+        )
         root = f'<template shadowrootmode="open"><style>{style.RICH}{sheet}</style>{body}</template>'
         return f'<div class="rich{paper}"><div>{root}</div></div>{cut}'
 
@@ -171,4 +180,3 @@ def text_of(value) -> str:
 
 def _texts(value) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else []
-

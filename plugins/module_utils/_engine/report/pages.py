@@ -114,7 +114,9 @@ def _cell(cell: dict, index: int | None, judged: CellVerdict | None, renderer: R
     code = cell.get("cell_type") == "code"
     outputs = cell.get("outputs") if code and isinstance(cell.get("outputs"), list) else []
     if markdown:
-        shown = renderer.markdown(source, cell.get("attachments") if isinstance(cell.get("attachments"), dict) else None)
+        shown = renderer.markdown(
+            source, cell.get("attachments") if isinstance(cell.get("attachments"), dict) else None
+        )
     else:
         shown = renderer.source(source) if code else f"<pre>{html.escape(source)}</pre>"
     return {
@@ -136,7 +138,11 @@ def _failing(verdict: Verdict, document: dict | None, cells: list[dict]) -> dict
     if number is None or verdict.status == "succeeded":
         return None
     judged = next((cell for cell in verdict.cells if cell.index == number), None)
-    sources = [text_of(cell.get("source")) for cell in (document or {}).get("cells", []) if isinstance(cell, dict) and _source_index(cell) == number]
+    sources = [
+        text_of(cell.get("source"))
+        for cell in (document or {}).get("cells", [])
+        if isinstance(cell, dict) and _source_index(cell) == number
+    ]
     return {
         "number": number,
         "source": _safe(Renderer(_language(document)).source(sources[0])) if sources else None,
@@ -181,7 +187,11 @@ def _environment():
 
     environment = jinja2.Environment(
         loader=jinja2.DictLoader(
-            {"base": templates.BASE.lstrip(), "index": templates.INDEX.lstrip(), "notebook": templates.NOTEBOOK.lstrip()}
+            {
+                "base": templates.BASE.lstrip(),
+                "index": templates.INDEX.lstrip(),
+                "notebook": templates.NOTEBOOK.lstrip(),
+            }
         ),
         autoescape=True,
         trim_blocks=True,
@@ -218,7 +228,16 @@ def _rows(diff: CellDiff) -> list[difference.Row]:
 def _words(entry: Entry) -> str:
     """Return what the filter looks through."""
     verdict = entry.verdict
-    words = (verdict.notebook, verdict.cause, verdict.code, verdict.category, verdict.module, verdict.distribution, verdict.tier, verdict.environment)
+    words = (
+        verdict.notebook,
+        verdict.cause,
+        verdict.code,
+        verdict.category,
+        verdict.module,
+        verdict.distribution,
+        verdict.tier,
+        verdict.environment,
+    )
     return " ".join(word for word in (*words, *verdict.warnings) if word).lower()
 
 

@@ -31,9 +31,7 @@ _RICH = _PROSE | frozenset(
     "bgcolor cellpadding cellspacing class color dir hidden high id lang low max min optimum reversed scope span style"
     " type valign value".split()
 )
-_TAG = re.compile(
-    r"""<(?P<end>/?)(?P<name>[A-Za-z][^\s/>"'<]*)(?P<attributes>(?:[^>"']|"[^"]*"|'[^']*')*|[^>]*)>"""
-)
+_TAG = re.compile(r"""<(?P<end>/?)(?P<name>[A-Za-z][^\s/>"'<]*)(?P<attributes>(?:[^>"']|"[^"]*"|'[^']*')*|[^>]*)>""")
 _ATTRIBUTE = re.compile(r"""(?P<name>[^\s=/>"']+)(?:\s*=\s*(?P<value>"[^"]*"|'[^']*'|[^\s>]+))?""")
 _DECLARATION = re.compile(r"<[!?/A-Za-z]")
 _IMAGE = re.compile(r"data:image/(?:png|jpe?g|gif|webp|svg\+xml|avif|bmp);base64,[A-Za-z0-9+/=\s]*", re.IGNORECASE)

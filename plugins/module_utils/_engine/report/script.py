@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The script of the summary page: filter, sort, keys. Notebook pages have none."""
 
+# ruff: noqa: E501
 from __future__ import annotations
 
 INDEX = """

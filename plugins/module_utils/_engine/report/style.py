@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Style sheets of the HTML report. No fonts, no images, nothing that is fetched."""
 
+# ruff: noqa: E501
 from __future__ import annotations
 
 # Every pair of text and ground that is used has a contrast of at least 4.5:1 in both schemes (WCAG 2.2, 1.4.3).
@@ -64,7 +65,7 @@ INDEX = """
 .filters label { flex: 1 1 8rem; } .filters .grow { flex: 5 1 15rem; }
 .filters input, .filters select, .filters button { font: inherit; font-size: .9375rem; color: var(--ink); background: var(--surface);
   border: 1px solid var(--line-strong); border-radius: .45rem; padding: .4rem .65rem; min-height: 2.5rem; width: 100%; }
-.filters button { width: auto; cursor: pointer; }
+.filters input::placeholder { color: var(--quiet); opacity: 1; } .filters button { width: auto; cursor: pointer; }
 .filters kbd { font: inherit; border: 1px solid var(--line); border-radius: .25rem; padding: 0 .3rem; background: var(--sunken); }
 .count { margin: 0 0 .5rem; font-size: .875rem; color: var(--quiet); }
 table { width: 100%; border-collapse: separate; border-spacing: 0; background: var(--surface); border: 1px solid var(--line); border-radius: .75rem; }
@@ -168,6 +169,7 @@ pre.stderr { background: var(--warn-ground); border-radius: .4rem; } pre.error {
 @media (max-width: 46rem) {
   .cell { grid-template-columns: minmax(0, 1fr); gap: .3rem; } .cell > .side { display: flex; gap: .75rem; text-align: left; padding: 0; }
   .sides .row { grid-template-columns: 1fr; } .sides .row > * + * { border-left: 0; } .sides .same .new, .sides .absent { display: none; }
+  .sides .head > :first-child::before { content: "\\2212 "; } .sides .head > :last-child::before { content: "+ "; }
   .panel { padding: .9rem; } .rich, pre.text, .prose { padding-inline: .3rem; } pre.stderr, pre.error { padding-inline: .7rem; }
 }
 @media print { pre.text { max-height: none; } .code, pre.text { white-space: pre-wrap; } .cell { break-inside: avoid-page; } }

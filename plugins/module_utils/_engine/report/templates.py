@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Jinja templates of the HTML report; autoescaped, whitespace-trimmed."""
 
+# ruff: noqa: E501
 from __future__ import annotations
 
 BASE = """

@@ -66,7 +66,9 @@ def write(
 def _write(target: Directory, wanted: dict[str, tuple[str, Callable[[], bytes]]], state: str, overview: str) -> bool:
     if any(path.endswith(".html") for path in wanted):
         pages.require()
-    stale = {path: make for path, (made_from, make) in wanted.items() if not (made_from and target.fresh(path, made_from))}
+    stale = {
+        path: make for path, (made_from, make) in wanted.items() if not (made_from and target.fresh(path, made_from))
+    }
     target.begin(wanted)
     for path, make in stale.items():
         target.write(path, make())
@@ -74,7 +76,9 @@ def _write(target: Directory, wanted: dict[str, tuple[str, Callable[[], bytes]]]
     return target.changed
 
 
-def _wanted(entries, title: str, source: dict, formats: list[str], fingerprint: str) -> dict[str, tuple[str, Callable[[], bytes]]]:
+def _wanted(
+    entries, title: str, source: dict, formats: list[str], fingerprint: str
+) -> dict[str, tuple[str, Callable[[], bytes]]]:
     """Return by path what each file is made from (empty: made anew each time) and the function that makes it."""
     html = "html" in formats
     wanted = {}
@@ -102,5 +106,9 @@ def _fingerprint() -> str:
     """Digest of the code that makes the files, so that pages of an earlier version are not kept."""
     package = __name__.rpartition(".")[0]
     modules = sorted(name for name in sys.modules if name.startswith(f"{package}."))
-    sources = [sys.modules[name].__loader__.get_source(name) for name in modules if hasattr(sys.modules[name].__loader__, "get_source")]
+    sources = [
+        sys.modules[name].__loader__.get_source(name)
+        for name in modules
+        if hasattr(sys.modules[name].__loader__, "get_source")
+    ]
     return _digest(sources)

@@ -373,7 +373,7 @@ ARGUMENT_SPEC = {
     "comparison": {"type": "dict", "default": {}},
     "exclude": {"type": "list", "elements": "str", "default": []},
     "environment_variables": {"type": "dict", "default": {}},
-    "pass_variables": {"type": "list", "elements": "str", "default": []},
+    "pass_variables": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "limits": {
         "type": "dict",
         "default": {},

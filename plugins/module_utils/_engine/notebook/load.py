@@ -58,15 +58,19 @@ def load(path: Path, *, name: str | None = None) -> Notebook:
     data = _read(path, shown)
     document = _decode(data, shown)
     if not isinstance(document, dict):
-        raise EngineError(f"{shown} is no notebook: its JSON is a {_json_type(document)}, not an object with cells.")
+        raise _bad(f"{shown} is no notebook: its JSON is a {_json_type(document)}, not an object with cells.")
     metadata = _dict(document.get("metadata"))
     major = document.get("nbformat")
     if isinstance(major, int) and not isinstance(major, bool) and major > 4:
-        raise EngineError(f"{shown} has notebook format {major}, which is newer than the 4 known here: save it as 4.")
+        raise _bad(f"{shown} has notebook format {major}, which is newer than the 4 known here: save it as 4.")
     raw, major = _raw_cells(document, shown)
     cells = tuple(_cell(index, item, shown) for index, item in enumerate(raw))
     kernel, language = _kernel(metadata, raw)
     return Notebook(shown, cells, kernel, language, major, metadata, "sha256:" + hashlib.sha256(data).hexdigest())
+
+
+def _bad(message: str, code: str = "notebook_invalid") -> EngineError:
+    return EngineError(message, code=code)
 
 
 def _read(path: Path, shown: str) -> bytes:
@@ -74,18 +78,18 @@ def _read(path: Path, shown: str) -> bytes:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise EngineError(f"There is no notebook {shown}.") from None
+        raise _bad(f"There is no notebook {shown}.", "notebook_not_found") from None
     except IsADirectoryError:
-        raise EngineError(f"{shown} is a directory, not a notebook: name the notebooks below it.") from None
+        raise _bad(f"{shown} is a directory, not a notebook: name the notebooks below it.") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise EngineError(f"{shown} cannot be read: {reason}.") from None
+        raise _bad(f"{shown} cannot be read: {reason}.") from None
     if len(data) > MAX_BYTES:
-        raise EngineError(
+        raise _bad(
             f"{shown} is larger than the {MAX_BYTES // 1024**2} MiB that are read of one notebook: clear its outputs."
         )
     if not data.strip():
-        raise EngineError(f"{shown} is empty: a notebook is JSON with a list of cells.")
+        raise _bad(f"{shown} is empty: a notebook is JSON with a list of cells.")
     return data
 
 
@@ -93,17 +97,17 @@ def _decode(data: bytes, shown: str) -> t.Any:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise EngineError(f"{shown} is not UTF-8 (byte {error.start}): save it as UTF-8.") from None
+        raise _bad(f"{shown} is not UTF-8 (byte {error.start}): save it as UTF-8.") from None
     if text.startswith("\ufeff"):
-        raise EngineError(f"{shown} begins with a byte order mark, which Jupyter refuses: save it as plain UTF-8.")
+        raise _bad(f"{shown} begins with a byte order mark, which Jupyter refuses: save it as plain UTF-8.")
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise EngineError(
-            f"{shown} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.", code="invalid_input"
+        raise _bad(
+            f"{shown} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
         ) from None
     except (RecursionError, ValueError):
-        raise EngineError(f"{shown} is no notebook: its JSON is nested too deeply or holds an absurd number.") from None
+        raise _bad(f"{shown} is no notebook: its JSON is nested too deeply or holds an absurd number.") from None
 
 
 def _raw_cells(document: dict, shown: str) -> tuple[list, int]:
@@ -117,15 +121,15 @@ def _raw_cells(document: dict, shown: str) -> tuple[list, int]:
         for sheet in worksheets:
             inner = sheet.get("cells") if isinstance(sheet, dict) else None
             if inner is not None and not isinstance(inner, list):
-                raise EngineError(f"{shown} is no notebook: the cells of a worksheet are not a list.")
+                raise _bad(f"{shown} is no notebook: the cells of a worksheet are not a list.")
             joined += inner or []
         return joined, major if isinstance(major, int) else 3
-    raise EngineError(f"{shown} is no notebook: its JSON holds no list of cells.")
+    raise _bad(f"{shown} is no notebook: its JSON holds no list of cells.")
 
 
 def _cell(index: int, item: t.Any, shown: str) -> Cell:
     if not isinstance(item, dict):
-        raise EngineError(f"{shown} is no notebook: cell {index} is a {_json_type(item)}, not an object.")
+        raise _bad(f"{shown} is no notebook: cell {index} is a {_json_type(item)}, not an object.")
     kind = item.get("cell_type")
     source = item.get("source", item.get("input", ""))
     if isinstance(source, list):

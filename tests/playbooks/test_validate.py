@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbook validate, from its variables to its exit status, console and report."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from .conftest import write_notebook
+
+
+def test_bad_notebooks_are_verdicts_and_the_good_ones_run(play, tmp_path):
+    source = tmp_path / "odd names"
+    write_notebook(source / "it's \"good\" ünïcode.ipynb", "print('fine')")
+    write_notebook(source / "-dash.ipynb", "print('fine')")
+    write_notebook(source / "r.ipynb", "x <- 1", kernel="ir")
+    (source / "broken.ipynb").write_text('{"cells": [')
+    (source / "latin.ipynb").write_bytes(b'{"cells": [], "metadata": {"title": "caf\xe9"}, "nbformat": 4}')
+    (source / "loop").symlink_to(source)
+    played = play(source=str(source))
+    assert played.status == 2 and "3 of 5 notebooks failed" in played.text, played.text
+    assert played.codes == {
+        "-dash.ipynb": None,
+        "it's \"good\" ünïcode.ipynb": None,
+        "r.ipynb": "kernel_unsupported",
+        "broken.ipynb": "notebook_invalid",
+        "latin.ipynb": "notebook_invalid",
+    }
+    assert "asks for the kernel ir" in played.text
+
+
+def test_an_empty_directory_is_refused(play, tmp_path):
+    (tmp_path / "empty").mkdir()
+    played = play(source=str(tmp_path / "empty"))
+    assert played.status == 2 and "Traceback" not in played.text
+    assert not (play.work / "validation-report").exists()
+
+
+def test_a_notebook_is_announced_while_the_others_still_run(play, tmp_path):
+    """The slow notebook waits for a file that this test makes once the line of the fast one is on the console."""
+    flag = Path("/tmp") / f"mlops-announced-{os.getpid()}"
+    source = tmp_path / "source"
+    write_notebook(source / "fast.ipynb", "print('fast')")
+    write_notebook(source / "slow.ipynb", f"import os, time\nwhile not os.path.exists({str(flag)!r}):\n    time.sleep(0.05)")
+    command = play.command("-v", source=str(source), workers=2, timeout=120)
+    environment = {**play.environment, "ANSIBLE_STRATEGY": "free"}
+    with subprocess.Popen(command, cwd=play.work, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            line = next(line for line in process.stdout if "fast.ipynb" in line and line.startswith("ok "))
+            flag.touch()
+            rest = process.stdout.read()
+        finally:
+            flag.unlink(missing_ok=True)
+    assert "slow.ipynb" not in line and "slow.ipynb" in rest
+    assert process.returncode == 0
+
+
+def test_the_live_lines_can_be_turned_off(play, tmp_path):
+    write_notebook(tmp_path / "source" / "a.ipynb", "1")
+    played = play(source=str(tmp_path / "source"), environment={"MLOPS_NOTEBOOKS_PROGRESS": "false"})
+    assert played.status == 0 and "a.ipynb" not in played.text
+
+
+def test_the_summary_goes_to_the_workflow(play, tmp_path):
+    write_notebook(tmp_path / "source" / "bad.ipynb", "assert False")
+    played = play(source=str(tmp_path / "source"), environment={"ANSIBLE_SHOW_CUSTOM_STATS": "true"}, fail_on="never")
+    stats = played.text.partition("CUSTOM STATS")[2]
+    assert '"notebooks_failed"' in stats and "bad.ipynb" in stats and '"notebooks_summary"' in stats
+
+
+def test_check_mode_says_what_would_be_done_and_does_nothing(play, tmp_path):
+    write_notebook(tmp_path / "source" / "a.ipynb", "print('never run before', 1)")
+    (tmp_path / "source" / "requirements.txt").write_text("six==1.16.0\n")
+    cache = tmp_path / "cache"
+    played = play("--check", "-v", source=str(tmp_path / "source"), cache_dir=str(cache))
+    assert played.status == 0 and played.changed > 0, played.text
+    assert '"planned": ["a.ipynb"]' in played.text
+    assert not (play.work / "validation-report").exists()
+    assert not list(cache.glob("environments/*")) and not list(cache.glob("verdicts/*/verdict.json"))
+
+
+@pytest.mark.parametrize(("tag", "tasks"), [("resolve", ["needs"]), ("build", ["needs", "environments"])])
+def test_tags_end_the_play_early(play, tmp_path, tag, tasks):
+    write_notebook(tmp_path / "source" / "a.ipynb", "1")
+    played = play("--tags", tag, source=str(tmp_path / "source"))
+    assert played.status == 0
+    seen = [word for word in ("needs", "environments", "judge", "report") if f"{word}] " in played.text.replace("each notebook needs", "needs").replace("environments that are missing", "environments").replace("judge them", "judge").replace("Write the report", "report")]
+    assert seen == tasks
+
+
+def test_values_as_a_survey_gives_them(play, tmp_path):
+    write_notebook(tmp_path / "source" / "a.ipynb", "mode = 'x'", "assert mode == 'y'")
+    extra = ["-e", "generate=true", "-e", "workers=1", "-e", "timeout=60", "-e", "reuse=no", "-e", "exclude=b*.ipynb,c.ipynb"]
+    played = play(f"-esource={tmp_path / 'source'}", *extra, "-e", '{"parameters": "{\\"mode\\": \\"y\\"}"}')
+    assert played.status == 2  # no cell carries the tag parameters, so they stand first and the notebook overwrites them
+    write_notebook(tmp_path / "source" / "a.ipynb", "assert mode == 'y'")
+    write_notebook(tmp_path / "source" / "c.ipynb", "assert False")
+    assert play(f"-esource={tmp_path / 'source'}", *extra, "-e", '{"parameters": "{\\"mode\\": \\"y\\"}"}').status == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_no_process_and_no_scratch(play, tmp_path, number):
+    with tempfile.TemporaryDirectory(prefix="mlops-test-") as place:
+        os.chmod(place, 0o755)
+        started = Path(place) / "started"
+        os.mkfifo(started)
+        started.chmod(0o666)
+        scratch = Path(place) / "scratch"
+        scratch.mkdir()
+        endless = f"import time\nopen({str(started)!r}, 'w').close()\nwhile True:\n    time.sleep(1)"
+        write_notebook(tmp_path / "source" / "endless.ipynb", endless)
+        environment = {**play.environment, "TMPDIR": str(scratch)}
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        command = play.command(source=str(tmp_path / "source"))
+        with subprocess.Popen(command, cwd=play.work, env=environment, start_new_session=True, **quiet) as process:
+            started.read_bytes()
+            processes = [os.pidfd_open(pid) for pid in descendants(process.pid)]
+            os.killpg(process.pid, number)
+        assert len(processes) >= 3  # the module, the runner and the kernel at least
+        assert all(ended(descriptor) for descriptor in processes)
+        assert not list(scratch.glob("mlops-*"))
+    assert not (play.work / "validation-report").exists()
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes below a process, as the kernel knows them."""
+    below = [int(child) for thread in Path(f"/proc/{pid}/task").glob("*/children") for child in thread.read_text().split()]
+    return below + [inner for child in below for inner in descendants(child)]
+
+
+def ended(descriptor: int) -> bool:
+    """Wait for the end of a process; a minute is far more than it needs."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    found = bool(poll.poll(60_000))
+    os.close(descriptor)
+    return found

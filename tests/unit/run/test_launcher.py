@@ -149,7 +149,7 @@ def test_places_that_the_notebooks_user_cannot_reach(bench):
 
 
 def test_what_a_killed_call_left_is_swept(bench):
-    stale = bench.scratch / "mlops-notebooks-stale"
+    stale = bench.scratch / "mlops-run-stale"
     (stale / "r1").mkdir(parents=True)
     (stale / "lock").touch()
     run_all([bench.request("one", "1")], workers=1, scratch=str(bench.scratch))

@@ -21,7 +21,7 @@ NEVER_COPIED = frozenset(
     | {".mypy_cache", ".pytest_cache", ".ruff_cache"}
 )
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-PREFIX = "mlops-notebooks-"
+PREFIX = "mlops-run-"
 LONGEST_SOCKET_DIRECTORY = 90  # a socket's path has 107 bytes
 
 
@@ -91,7 +91,7 @@ def make_workspace(
     os.mkdir(root, 0o711)
     names = {name: os.path.join(root, name) for name in ("work", "home", "sockets", "output")}
     if len(names["sockets"]) > LONGEST_SOCKET_DIRECTORY:
-        names["sockets"] = tempfile.mkdtemp(prefix="mlops-sockets-")
+        names["sockets"] = tempfile.mkdtemp(prefix="mlops-run-s-")
     for path in names.values():
         os.makedirs(path, mode=0o700, exist_ok=True)
     notebook = os.path.join(names["output"], "notebook.ipynb")

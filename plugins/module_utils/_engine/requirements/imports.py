@@ -116,10 +116,11 @@ class _Reader(Walker):
         top = module.partition(".")[0]
         if not top or names.is_stdlib(top) or names.is_base(top) or names.is_hosted(full):
             return
-        path = self.local.file(full) if self.local.file(top) is not None else self.local.file(module)
-        if path is not None:
-            if path:
-                self.pending.append((path, self.cell, bool(self.optional)))
+        files = self.local.files(full)
+        if files is None and "." in module and self.local.file(module) is not None:
+            files = [self.local.file(module) or ""]
+        if files is not None:
+            self.pending += ((path, self.cell, bool(self.optional)) for path in files if path)
             return
         self.implied.imported(full, self._at(node))
         distribution = self.local.project_of(top) or names.distribution_of(full)
@@ -186,7 +187,7 @@ class _Reader(Walker):
         if any(raises(handler.body) for handler in handlers):
             return False, False
         # Either the first choice is there anyway, or the code can do without it.
-        return bool(ours), True
+        return bool(ours) or not any(True for _ in imports_in(node.body)), True
 
     def _distributions(self, body: list[ast.stmt]) -> set[str]:
         """Return the distributions that the imports of a block need; empty when they are there anyway."""

@@ -17,6 +17,8 @@ from .declared import conda as conda_specs
 from .declared import requirements_txt
 from .declared.tree import Tree
 from .found import Found
+from .names import canonical
+from .names_data import STUBS
 from .walk import Walker, statements
 
 if t.TYPE_CHECKING:
@@ -250,7 +252,16 @@ class _Installs(Walker):
             elif re.match(r"\.|/|~|file:", spec) or self._is_clone(spec):
                 self._project(spec, line, how, shown, "")
             else:
-                self._line(spec, line, how, shown)
+                self._line(self._named(spec), line, how, shown)
+
+    def _named(self, spec: str) -> str:
+        """Return the requirement under the name that the index knows it by."""
+        name = re.match(r"[\w.-]*", spec)[0]
+        known = STUBS.get(canonical(name))
+        if known is None:
+            return spec
+        self._warnings.append(f"Cell {self.cell} installs {name}, which is no distribution: {known} was taken.")
+        return known
 
     def _conda(self, spec: str, line: int, how: str, shown: str) -> None:
         text, reason = conda_specs.convert(spec)

@@ -64,6 +64,12 @@ class LocalModules:
             self._known[module] = self._find(module)
         return self._known[module]
 
+    def files(self, module: str) -> list[str] | None:
+        """Return the files that importing a dotted module runs, packages first; None where it is not local."""
+        parts = module.split(".")
+        found = [self.file(".".join(parts[:length])) for length in range(1, len(parts) + 1)]
+        return None if found[0] is None else list(dict.fromkeys(path for path in found if path))
+
     def _find(self, module: str) -> str | None:
         parts = module.split(".")
         if parts[0] in self.made:

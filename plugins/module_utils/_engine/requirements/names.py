@@ -17,6 +17,8 @@ from . import names_data
 
 _STDLIB = frozenset(sys.stdlib_module_names) | names_data.OTHER_STDLIB
 _SEPARATORS = re.compile(r"[-_.]+")
+# Words that distributions add to the name of their module.
+_AFFIXES = frozenset("python python2 python3 py django flask apache sdk api client lib wrapper ng".split())
 _API_VERSION = re.compile(r"_v\d\w*$")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 
@@ -111,5 +113,6 @@ def _pipreqs_mapping() -> dict[str, str]:
 
 
 def _resembles(module: str, distribution: str) -> bool:
-    module, distribution = module.replace("_", ""), _SEPARATORS.sub("", distribution)
-    return len(module) > 2 and (module in distribution or distribution in module)
+    words = [word for word in _SEPARATORS.split(distribution) if word not in _AFFIXES]
+    core = "".join(words)
+    return module.replace("_", "") in (core, f"py{core}", core.removeprefix("py"), core.removesuffix("py"))

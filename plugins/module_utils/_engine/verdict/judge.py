@@ -92,7 +92,7 @@ def from_build(notebook: str, build: Build, *, secrets: Sequence[str] = ()) -> V
     message = build.message or row.cause
     told = [line for line in build.log_tail if line.strip()][-3:]
     words = () if build.message or not told else (f"The log ends with: {' / '.join(told)}",)
-    verdict = Verdict(notebook=notebook, status="failed", duration=build.duration)
+    verdict = Verdict(notebook=notebook, status="failed")
     return _with(verdict, row, message, secrets, warnings=words)
 
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import shutil
+import signal
 import tempfile
 import threading
 
@@ -74,10 +74,13 @@ def console():
         reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         # Our own write end keeps the FIFO from ending before the module opens it; closing it ends the thread.
         writer = os.open(path, os.O_WRONLY)
-        thread = threading.Thread(target=_follow, args=(reader,), daemon=True)
+        os.set_blocking(reader, True)
+        showing = threading.Lock()
+        thread = threading.Thread(target=_follow, args=(reader, showing), daemon=True)
         thread.start()
         try:
-            yield path
+            with _not_killed_while(showing):
+                yield path
         finally:
             os.close(writer)
             # A process that the module left behind may hold the FIFO: the task's end does not wait for it.
@@ -86,19 +89,50 @@ def console():
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _follow(reader: int) -> None:
+@contextlib.contextmanager
+def _not_killed_while(showing: threading.Lock):
+    """Let a termination signal wait until no line is on its way to the console.
+
+    A line goes to Ansible's main process through a queue with a lock that all workers share. A worker that is killed
+    while it holds that lock leaves the main process waiting for it forever.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: handler for number, handler in handlers.items() if handler is not None}
+
+    def pass_on(number, frame):
+        held = showing.acquire(timeout=1)
+        try:
+            if callable(before[number]):
+                before[number](number, frame)
+            else:
+                signal.signal(number, before[number])
+                os.kill(os.getpid(), number)
+        finally:
+            if held:
+                showing.release()
+
+    for number in before:
+        signal.signal(number, pass_on)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _follow(reader: int, showing: threading.Lock) -> None:
     display, rest = Display(), b""
     try:
-        while True:
-            select.select([reader], [], [])
-            data = os.read(reader, 65536)
-            if not data:
-                return
+        while data := os.read(reader, 65536):
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 text = text_of(line)
                 if text is not None:
-                    display.display(text)
+                    with showing:
+                        display.display(text)
     finally:
         os.close(reader)
 

@@ -38,8 +38,8 @@ class Patient(Strategy):
     def find(self, context, key):
         return None
     def create(self, context, plan, log, replace=False):
-        log("seen \\x1b[31mat once")
         try:
+            log(f"seen \\x1b[31mat once by {os.getpid()}")
             with open(os.path.join(context.cache_dir, "go")) as gate:
                 gate.read()
         finally:
@@ -107,7 +107,7 @@ def until(run, words):
 def test_a_line_is_on_the_console_while_the_module_still_works(place):
     run = playbook(place, {})
     lines = until(run, "at once")
-    assert lines[-1] == "[kkkkkkkk] seen at once\n", "and drives no terminal"
+    assert re.fullmatch(r"\[kkkkkkkk\] seen at once by \d+\n", lines[-1]), "and drives no terminal"
     assert not any("changed:" in line for line in lines)
     (place / "cache" / "go").write_text("go")
     rest = run.communicate()[0]
@@ -131,8 +131,9 @@ def test_live_lines_can_be_off_and_the_module_works_without(place, arguments, ta
 def test_an_interrupted_playbook_lets_the_module_clean_up(place):
     note = os.open(place / "cache" / "cleaned", os.O_RDONLY | os.O_NONBLOCK)
     run = playbook(place, {})
-    until(run, "at once")
-    os.killpg(run.pid, signal.SIGINT)
+    pid = int(until(run, "at once")[-1].split()[-1])
+    # What a terminal does in older versions, and the worker of the task in newer ones.
+    os.killpg(os.getpgid(pid), signal.SIGINT)
     assert select.select([note], [], [], 60)[0], "the module was not told"
     assert os.read(note, 99) == b"cleaned"
     run.communicate()

@@ -312,6 +312,7 @@ class TestImplicit:
             ("import transformers, tensorflow\nM.from_pretrained('x')", ["transformers", "tensorflow"]),
             ("import xarray, h5netcdf\nxarray.open_dataset('x')", ["xarray", "h5netcdf"]),
             ("import keras, torch", ["keras", "torch"]),
+            ("import holoviews, pandas\npoints.hist()", ["holoviews", "pandas"]),
             ("from skimage import data\ndata.astronaut()", ["scikit-image"]),
             ("from skimage import data\ndata = 3\ndata.kidney()", ["scikit-image"]),
             ("import pandas as pd\nprint('df.plot() and read_excel')", ["pandas"]),

@@ -188,7 +188,7 @@ class Implied:
             self._add(dists, f".{method}(method={given['method']!r})", line, "pandas")
         rule = data.METHODS.get(method)
         if rule:
-            self._add(rule[1], f".{method}()", line, rule[0])
+            self._add(rule[1], f".{method}()", line, rule[0], unless="".join(rule[2:]))
         if owner == "style" and method in data.STYLER:
             self._add("jinja2", f".style.{method}()", line, "pandas")
         elif owner == "plot":

@@ -252,7 +252,8 @@ FAMILIES = {
     "geopandas": ((r"\w+\.explore$", "folium matplotlib mapclassify"),),
 }
 
-# Method of an object of unknown type -> (modules of which one must be imported, distributions).
+# Method of an object of unknown type -> (modules of which one must be imported, distributions[, modules of which
+# none may be imported, for their objects have a method of that name too]).
 METHODS = {
     "to_feather": ("pandas geopandas", "pyarrow"),
     "to_orc": ("pandas", "pyarrow"),
@@ -263,7 +264,7 @@ METHODS = {
     "to_postgis": ("geopandas", "geoalchemy2"),
     "explore": ("geopandas", "folium matplotlib mapclassify"),
     "plot": ("pandas geopandas xarray statsmodels lmfit arch momepy libpysal hdbscan sklearn control", "matplotlib"),
-    "hist": ("pandas xarray", "matplotlib"),
+    "hist": ("pandas xarray", "matplotlib", "holoviews geoviews"),
     "boxplot": ("pandas", "matplotlib"),
     "plot_diagnostics": ("statsmodels", "matplotlib"),
     "plot_predict": ("statsmodels", "matplotlib"),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Score the generated tier on notebooks of published packages, beside pipreqs.
 
-The notebooks are not kept here: `fetch` downloads the source distributions named in labels.txt with pip (once, one
-after the other) and unpacks their notebooks; `score` compares. `tune` packages may be looked at while the rules are
+The notebooks are not kept here: `fetch` downloads the source distributions named in labels.txt (once, one after the
+other, with the package unearth) and unpacks their notebooks; `score` compares. `tune` packages may be looked at while the rules are
 written, `held` ones only for the figures.
 
     python benchmarks/requirements/score.py fetch build/benchmarks/requirements

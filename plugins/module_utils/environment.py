@@ -99,7 +99,10 @@ def _answer(results: list[EnvironmentResult]) -> dict:
         "environments": shown,
         "environment": first["environment"],
         "build": first["build"],
-        "diff": {"before": _listed(before), "after": _listed(item for item in shown if item["build"]["phase"] != "Failed")},
+        "diff": {
+            "before": _listed(before),
+            "after": _listed(item for item in shown if item["build"]["phase"] != "Failed"),
+        },
     }
 
 
@@ -111,13 +114,21 @@ def _listed(items) -> str:
 def _told(failed: list[EnvironmentResult], count: int) -> str:
     first = failed[0]
     which = first.notebooks[0] + (f" and {len(first.notebooks) - 1} more" if len(first.notebooks) > 1 else "")
-    others = f"{len(failed)} of {count} environments could not be made. The first, for" if count > 1 else "The environment for"
+    others = (
+        f"{len(failed)} of {count} environments could not be made. The first, for"
+        if count > 1
+        else "The environment for"
+    )
     return f"{others} {which}: {first.build.message}"
 
 
 def _resolution(number: int, item: dict) -> Resolution:
     lines = item.get("requirements") or []
-    if not isinstance(item.get("notebook"), str) or not isinstance(lines, list) or not all(isinstance(x, str) for x in lines):
+    if (
+        not isinstance(item.get("notebook"), str)
+        or not isinstance(lines, list)
+        or not all(isinstance(x, str) for x in lines)
+    ):
         raise EngineError(
             f"resolutions, item {number}: a resolution is a dict with 'notebook' (text) and 'requirements' (a list of text),"
             " as notebook_requirements returns it."
@@ -143,7 +154,9 @@ def _bytes(text: str) -> int:
     try:
         return human_to_bytes(text)
     except ValueError:
-        raise EngineError(f"max_size must be a number of bytes with or without a unit, such as 20G, not {text}.") from None
+        raise EngineError(
+            f"max_size must be a number of bytes with or without a unit, such as 20G, not {text}."
+        ) from None
 
 
 def _without_credentials(item):

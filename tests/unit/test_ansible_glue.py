@@ -14,9 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-import pytest
-
 import ansible_collections.mlops.notebooks.plugins.module_utils._ansible as glue
+import pytest
 from ansible_collections.mlops.notebooks.plugins.plugin_utils.progress import text_of
 
 TREE = Path(glue.__file__).parents[5]
@@ -78,7 +77,11 @@ def place(monkeypatch):
 
 def playbook(place, arguments, **task):
     """Start ansible-playbook with one task in a session of its own, as a terminal does."""
-    lines = {"strategy": "acme.builders.patient", "resolutions": [{"notebook": "a.ipynb"}], "cache_dir": str(place / "cache")}
+    lines = {
+        "strategy": "acme.builders.patient",
+        "resolutions": [{"notebook": "a.ipynb"}],
+        "cache_dir": str(place / "cache"),
+    }
     name = "mlops.notebooks.notebook_environment"
     play = {
         "hosts": "localhost", "connection": "local", "gather_facts": False,

@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from ansible_collections.mlops.notebooks.plugins.module_utils.environment import BuildLog, EngineError
 
 

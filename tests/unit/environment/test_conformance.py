@@ -8,11 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conformance import check_strategy
-
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.registry import Registry
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.venv import VenvStrategy
 from ansible_collections.mlops.notebooks.plugins.module_utils.environment import Context, EngineError, Resolution
+from conformance import check_strategy
 
 GUIDE = Path(__file__).resolve().parents[3] / "docs" / "strategies.md"
 

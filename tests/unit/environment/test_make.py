@@ -13,12 +13,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from wheels import make_slow_tree, make_wheel
-
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.interpreter import unprivileged
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.make import make
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.resolution import Resolution
+from wheels import make_slow_tree, make_wheel
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="runs have another user only where root starts them")
 
@@ -60,7 +59,11 @@ def test_an_environment_holds_what_was_asked_and_is_found_again(cache_dir, lines
 
 def test_notebooks_with_equal_needs_share_one_environment(cache_dir, lines):
     results = make(
-        [need(*lines("alpha", "beta")), need(*lines("Beta", "alpha"), notebook="b.ipynb"), need(*lines(), notebook="c.ipynb")],
+        [
+            need(*lines("alpha", "beta")),
+            need(*lines("Beta", "alpha"), notebook="b.ipynb"),
+            need(*lines(), notebook="c.ipynb"),
+        ],
         cache_dir=str(cache_dir),
     )
     assert [result.notebooks for result in results] == [("a.ipynb", "b.ipynb"), ("c.ipynb",)]
@@ -126,7 +129,9 @@ def test_success_with_errors_in_the_output_is_none(cache_dir, lines, tmp_path, m
     real = shutil.which("uv")
     if not real:
         pytest.skip("no uv here")
-    bad.write_text(f'#!/bin/sh\n[ "$1" = venv ] && exec {real} "$@"\necho "error: Permission denied: /somewhere"\nexit 0\n')
+    bad.write_text(
+        f'#!/bin/sh\n[ "$1" = venv ] && exec {real} "$@"\necho "error: Permission denied: /somewhere"\nexit 0\n'
+    )
     bad.chmod(0o755)
     monkeypatch.setenv("PATH", f"{bad.parent}:{os.environ['PATH']}")
     build = make([need(*lines("alpha"))], cache_dir=str(cache_dir))[0].build
@@ -138,7 +143,12 @@ def test_success_with_errors_in_the_output_is_none(cache_dir, lines, tmp_path, m
 
 
 def test_bad_lines_are_named_before_anything_is_built(cache_dir, tmp_path):
-    for line, word in (("pandas>=", "pandas>="), ("-e ./nowhere", "nowhere"), ("--target /etc", "--target"), ("'a", "'a")):
+    for line, word in (
+        ("pandas>=", "pandas>="),
+        ("-e ./nowhere", "nowhere"),
+        ("--target /etc", "--target"),
+        ("'a", "'a"),
+    ):
         build = make([need(line)], cache_dir=str(cache_dir), source=str(tmp_path))[0].build
         assert (build.phase, build.reason) == ("Failed", "requirements_invalid")
         assert word in build.message
@@ -147,7 +157,9 @@ def test_bad_lines_are_named_before_anything_is_built(cache_dir, tmp_path):
 
 def test_check_only_says_what_would_be_built(cache_dir, lines):
     made = make([need(*lines("alpha"))], cache_dir=str(cache_dir))
-    results = make([need(*lines("alpha")), need(*lines("beta"), notebook="b.ipynb")], cache_dir=str(cache_dir), check=True)
+    results = make(
+        [need(*lines("alpha")), need(*lines("beta"), notebook="b.ipynb")], cache_dir=str(cache_dir), check=True
+    )
     assert phases(results) == ["Cached", "Planned"]
     assert results[1].environment is None and kept(cache_dir) == [made[0].key]
 
@@ -175,7 +187,9 @@ def test_a_changed_local_package_is_another_environment(cache_dir, lines, tmp_pa
     results += make([need(*lines("./slow"))], cache_dir=str(cache_dir), source=str(tmp_path))
     assert phases(results) == ["Complete", "Cached", "Complete"]
     shutil.rmtree(tree)
-    assert call(results[0].environment.python, "import slow").returncode == 0, "the environment must not need the sources"
+    assert call(results[0].environment.python, "import slow").returncode == 0, (
+        "the environment must not need the sources"
+    )
 
 
 def test_hashes_are_checked_although_the_runner_has_none(cache_dir, lines, wheelhouse):
@@ -307,7 +321,9 @@ def test_a_build_ends_at_its_timeout(cache_dir, lines, tmp_path):
 def test_a_full_disk_is_said_and_nothing_is_left(tmp_path, lines, wheelhouse, cache_dir):
     place = cache_dir / "small"
     place.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k,mode=755", "tmpfs", str(place)], check=False).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=200k,mode=755", "tmpfs", str(place)], check=False
+    ).returncode:
         pytest.skip("no mount here")
     try:
         make_wheel(wheelhouse, "large", "1.0", source="x = '" + "0123456789" * 100_000 + "'\n")
@@ -337,7 +353,12 @@ def test_a_cache_that_cannot_be_made_is_said(lines):
 def test_pythons_that_do_not_fit_are_said(cache_dir, lines):
     build = make([need(*lines("alpha"), python_requires=">=3.99")], cache_dir=str(cache_dir))[0].build
     assert build.reason == "python_unsupported" and ">=3.99" in build.message
-    for base, word in (("/nowhere/python", "/nowhere/python"), ("/etc/passwd", "executable"), ("abc", "abc"), ("3.99", "3.99")):
+    for base, word in (
+        ("/nowhere/python", "/nowhere/python"),
+        ("/etc/passwd", "executable"),
+        ("abc", "abc"),
+        ("3.99", "3.99"),
+    ):
         with pytest.raises(EngineError, match=word):
             make([need()], base=base, cache_dir=str(cache_dir))
     with pytest.raises(EngineError, match="There is no strategy"):
@@ -346,7 +367,7 @@ def test_pythons_that_do_not_fit_are_said(cache_dir, lines):
 
 def test_the_age_and_size_of_what_is_kept_are_limited(cache_dir, lines):
     results = [make([need(*lines(name))], cache_dir=str(cache_dir))[0] for name in ("alpha", "beta", "hollow")]
-    for age, result in zip((3000, 2000, 100), results):
+    for age, result in zip((3000, 2000, 100), results, strict=True):
         past = Path(result.environment.reference, "environment.json")
         stamp = past.stat().st_mtime - age
         os.utime(past, (stamp, stamp))

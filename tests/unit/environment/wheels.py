@@ -19,7 +19,10 @@ def make_wheel(place: Path, name: str, version: str, requires=(), module="same",
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     metadata += "".join(f"Requires-Dist: {line}\n" for line in requires)
     metadata += f"Requires-Python: {python}\n" if python else ""
-    files = {f"{info}/METADATA": metadata, f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
+    files = {
+        f"{info}/METADATA": metadata,
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
     if module:
         files[f"{module}/__init__.py"] = source or f"VERSION = '{version}'\n"
     record = "".join(f"{path},{_hash(text)},{len(text.encode())}\n" for path, text in files.items())
@@ -36,7 +39,7 @@ def _hash(text: str) -> str:
     return f"sha256={digest}"
 
 
-BACKEND = '''
+BACKEND = """
 import os, sys
 sys.path.insert(0, {here!r})
 from pathlib import Path
@@ -51,7 +54,7 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
         with open({go!r}) as stream:
             stream.read()
     return make_wheel(Path(directory), "slow", "1.0").name
-'''
+"""
 
 
 def make_slow_tree(place: Path) -> tuple[Path, Path, Path, Path]:

@@ -40,7 +40,7 @@ class BuildLog:
         with contextlib.suppress(OSError):
             if self._stream is None:
                 os.makedirs(os.path.dirname(self.path), exist_ok=True)
-                self._stream = open(self.path, "w", encoding="utf-8", opener=_private)
+                self._stream = open(self.path, "w", encoding="utf-8", opener=_private)  # noqa: SIM115
             self._stream.write(line + "\n")
             self._stream.flush()
         if show:

@@ -123,7 +123,7 @@ class _Record:
                 if _SKIPPED.isdisjoint(row[0].split("/")[:-1]):
                     self.paths.append(row[0])
                     hashes.append(row[1])
-        whole = "\n".join(f"{name} {value}" for name, value in sorted(zip(self.paths, hashes)))
+        whole = "\n".join(f"{name} {value}" for name, value in sorted(zip(self.paths, hashes, strict=True)))
         self.digest = hashlib.sha256(whole.encode()).hexdigest()[:32] if hashes and all(hashes) else None
 
 

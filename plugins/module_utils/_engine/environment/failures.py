@@ -82,10 +82,14 @@ _SIGNS = tuple(
     )
 )
 _UNKNOWN = ("dependency_install_failed", "The requirements could not be installed")
-_HEADLINE = re.compile(r"^\s*(error|cause|warning: retrying|caused by)\b|^\s*[×╰├│]|conflict|requires|depends? on", re.IGNORECASE)
+_HEADLINE = re.compile(
+    r"^\s*(error|cause|warning: retrying|caused by)\b|^\s*[×╰├│]|conflict|requires|depends? on", re.IGNORECASE
+)
 _NOISE = re.compile(r"^\s*(\[notice\]|warning: |\+ |using python|resolved |prepared |downloaded? )", re.IGNORECASE)
 _PREFIX = re.compile(r"^((error|cause|hint): |[×╰├│─▶]+ ?)+", re.IGNORECASE)
-_WORDS = re.compile(r"^\s*(error|cause|hint|×|╰|├|│|x )|no matching|could not find|because|conflict|caused by|requires", re.IGNORECASE)
+_WORDS = re.compile(
+    r"^\s*(error|cause|hint|×|╰|├|│|x )|no matching|could not find|because|conflict|caused by|requires", re.IGNORECASE
+)
 
 
 def explain(output: Sequence[str], lines: Sequence[Line]) -> EngineError:
@@ -99,7 +103,9 @@ def explain(output: Sequence[str], lines: Sequence[Line]) -> EngineError:
     code, sentence = _match(text, _SIGNS[:1]) or _match(headlines, _SIGNS) or _match(text, _SIGNS) or _UNKNOWN
     words = _shorten(output)
     culprit = _culprit(words, lines) or _culprit(text, lines)
-    message = sentence + (f" (line '{culprit}')" if culprit else "") + (f". The installer says: {words}" if words else ".")
+    message = (
+        sentence + (f" (line '{culprit}')" if culprit else "") + (f". The installer says: {words}" if words else ".")
+    )
     return EngineError(message, code=code, requirement=culprit)
 
 
@@ -110,7 +116,9 @@ def _match(text: str, signs) -> tuple[str, str] | None:
 def explain_os(error: OSError, place: str) -> EngineError:
     """Return the failure that an error of our own file operations below place means."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return EngineError(f"The disk is full below {place}: free space there, or choose another cache_dir.", code="disk_full")
+        return EngineError(
+            f"The disk is full below {place}: free space there, or choose another cache_dir.", code="disk_full"
+        )
     return EngineError(
         f"Cannot write below {place} ({error.strerror}): choose a cache_dir that you may write to.",
         code="environment_setup_failed",

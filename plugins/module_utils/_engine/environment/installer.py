@@ -57,43 +57,31 @@ class Installer:
         One call, so that the installer explains a contradiction between them; two where the lines carry hashes, since
         then every line of a call needs one.
         """
-        shown, arguments = self._lines(lines)
+        arguments = tuple(argument for line in lines for argument in self._arguments(line))
+        texts = [(line, text) for line in lines if (text := self._text(line))]
+        whole = tuple(" ".join((text, *(f"--hash={value}" for value in line.hashes))) for line, text in texts)
         if not any(line.hashes or line.option == "--require-hashes" for line in lines):
-            return [Step(arguments, (*shown, *runner))]
-        pinned = tuple(text.split(" --hash")[0] for line, text in zip(lines, self._texts(lines)) if line.kind == "name")
-        indexes = tuple(text for line, text in zip(lines, self._texts(lines)) if text and _still_holds(line))
-        second = Step(tuple(a for a in arguments if a != "--require-hashes"), (*indexes, *pinned, *runner))
-        return [Step(arguments, shown), second]
+            return [Step(arguments, (*whole, *runner))]
+        still = tuple(text for line, text in texts if line.kind == "name" or line.option in _STILL_HOLD)
+        return [Step(arguments, whole), Step(tuple(a for a in arguments if a != "--require-hashes"), (*still, *runner))]
 
-    def _lines(self, lines: Sequence[Line]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        arguments: list[str] = []
-        if self.uv:
-            for line in lines:
-                arguments += _uv_arguments(line)
-        return tuple(text for text in self._texts(lines) if text), tuple(arguments)
+    def _text(self, line: Line) -> str:
+        """Return the line as it stands in a requirements file, nothing where it is an argument."""
+        hashed = line.option == "--require-hashes"
+        return "" if hashed or (self.uv and line.option in _NOT_IN_UV_FILES) else line.text
 
-    def _texts(self, lines: Sequence[Line]) -> list[str]:
-        texts = []
-        for line in lines:
-            as_argument = bool(self.uv) and line.option in _NOT_IN_UV_FILES
-            texts.append("" if as_argument else " ".join((line.text, *(f"--hash={value}" for value in line.hashes))))
-        return texts
+    def _arguments(self, line: Line) -> tuple[str, ...]:
+        """Return the arguments for what does not stand in a requirements file."""
+        if line.option == "--require-hashes":
+            return ("--require-hashes",)
+        if self.uv and line.option == "--pre":
+            return ("--prerelease", "allow")
+        return ("--allow-insecure-host", line.value) if self.uv and line.option == "--trusted-host" else ()
 
 
-_NOT_IN_UV_FILES = {"--pre", "--prefer-binary", "--require-hashes", "--trusted-host", "--use-feature"}
-
-
-def _uv_arguments(line: Line) -> tuple[str, ...]:
-    """Return uv's arguments for what it does not read in a requirements file."""
-    if line.option == "--pre":
-        return ("--prerelease", "allow")
-    if line.option == "--trusted-host":
-        return ("--allow-insecure-host", line.value)
-    return ("--require-hashes",) if line.option == "--require-hashes" else ()
-
-
-def _still_holds(line: Line) -> bool:
-    return line.option in {"--index-url", "--extra-index-url", "--find-links", "--no-index", "--trusted-host", "--constraint"}
+_NOT_IN_UV_FILES = {"--pre", "--prefer-binary", "--trusted-host", "--use-feature"}
+# What a second call needs of the first one's lines.
+_STILL_HOLD = {"--index-url", "--extra-index-url", "--find-links", "--no-index", "--constraint", "--pre"}
 
 
 def choose_installer(name: str) -> Installer:
@@ -103,7 +91,8 @@ def choose_installer(name: str) -> Installer:
         return Installer("uv", uv)
     if name == "uv":
         raise EngineError(
-            "uv is not installed here: install it (pip install uv), or choose installer: pip.", code="environment_setup_failed"
+            "uv is not installed here: install it (pip install uv), or choose installer: pip.",
+            code="environment_setup_failed",
         )
     return Installer("pip")
 

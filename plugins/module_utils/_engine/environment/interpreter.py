@@ -120,7 +120,8 @@ def _named(path: str, python_requires: str | None) -> Interpreter:
     if not _fits(found["version"], _specifiers(python_requires)):
         wants = python_requires or f">={OLDEST[0]}.{OLDEST[1]}"
         raise EngineError(
-            f"base names {path}, which is Python {found['version']}, but {wants} is required.", code="python_unsupported"
+            f"base names {path}, which is Python {found['version']}, but {wants} is required.",
+            code="python_unsupported",
         )
     return Interpreter(**found)
 
@@ -146,7 +147,9 @@ def _specifiers(text: str | None):
     try:
         return SpecifierSet(text or "", prereleases=True)
     except InvalidSpecifier:
-        raise EngineError(f"'{text}' is no Python version: write 3.11, the path of an interpreter, or '>=3.10,<3.13'.") from None
+        raise EngineError(
+            f"'{text}' is no Python version: write 3.11, the path of an interpreter, or '>=3.10,<3.13'."
+        ) from None
 
 
 def _fits(version: str, specifiers) -> bool:

@@ -19,7 +19,14 @@ _WITH_VALUE = {
     "-f": "--find-links",
     "--pypi-url": "--index-url",
 }
-_VALUED = {*_WITH_VALUE.values(), "--extra-index-url", "--trusted-host", "--no-binary", "--only-binary", "--use-feature"}
+_VALUED = {
+    *_WITH_VALUE.values(),
+    "--extra-index-url",
+    "--trusted-host",
+    "--no-binary",
+    "--only-binary",
+    "--use-feature",
+}
 _FLAGS = {"--no-index", "--pre", "--prefer-binary", "--require-hashes"}
 _VCS = ("git+", "hg+", "svn+", "bzr+")
 _COMMENT = re.compile(r"(^|\s)#.*$")
@@ -188,5 +195,6 @@ def _absolute(path: str, root: str, line: str) -> str:
 
 def _refused(text: str, reason: str) -> EngineError:
     return EngineError(
-        f"The requirement line '{without_credentials(text)}' cannot be installed: {reason}.", code="requirements_invalid"
+        f"The requirement line '{without_credentials(text)}' cannot be installed: {reason}.",
+        code="requirements_invalid",
     )

@@ -175,7 +175,9 @@ class Store:
         """Remove what killed builds left; a build that still runs holds its key and is passed over."""
         with contextlib.suppress(OSError):
             names = {entry.name.removesuffix(_SCRATCH) for entry in os.scandir(self.root) if entry.is_dir()}
-            return [name for name in sorted(names.difference(keep)) if self.manifest(name) is None and self.delete(name)]
+            return [
+                name for name in sorted(names.difference(keep)) if self.manifest(name) is None and self.delete(name)
+            ]
         return []
 
     @contextlib.contextmanager

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import stat
@@ -105,7 +104,11 @@ class VenvBuild:
         if status:
             failure = explain(output, ())
             code = failure.code if failure.code == "disk_full" else "environment_setup_failed"
-            hint = "" if installer.uv else " Install uv, or what lets this Python make virtual environments (python3-venv)."
+            hint = (
+                ""
+                if installer.uv
+                else " Install uv, or what lets this Python make virtual environments (python3-venv)."
+            )
             raise EngineError(f"The virtual environment could not be created. {failure.message}{hint}", code=code)
         if ask(os.path.join(self._path, "bin", "python"), "print('{}')") is None:
             wall = closed_directory(self._path)

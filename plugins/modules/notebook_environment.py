@@ -109,14 +109,14 @@ seealso:
 EXAMPLES = r"""
 - name: Find out what the notebooks need
   mlops.notebooks.notebook_requirements:
-    path: /srv/project
+    path: examples/notebooks
   register: needs
 
 - name: Make the environments
   mlops.notebooks.notebook_environment:
     resolutions: "{{ needs.resolutions }}"
     source:
-      path: /srv/project
+      path: examples/notebooks
   register: made
 
 - name: Make one environment by hand, on a given interpreter
@@ -133,7 +133,7 @@ EXAMPLES = r"""
   mlops.notebooks.notebook_environment:
     resolutions: "{{ needs.resolutions }}"
     source:
-      path: /srv/project
+      path: examples/notebooks
     reuse: verify
 """
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import errno
 
 import pytest
-
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.failures import explain, explain_os
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.lines import parse
 

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.installer import (
     Installer,
     choose_installer,

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.key import content_key
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.lines import parse
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError

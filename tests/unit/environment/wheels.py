@@ -24,7 +24,7 @@ def make_wheel(place: Path, name: str, version: str, requires=(), module="same",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     if module:
-        files[f"{module}/__init__.py"] = source or f"VERSION = '{version}'\n"
+        files[f"{module}/__init__.py"] = source or f"VERSION = '{version}'\n\n\ndef where():\n    return __file__\n"
     record = "".join(f"{path},{_hash(text)},{len(text.encode())}\n" for path, text in files.items())
     files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n"
     wheel = place / f"{name}-{version}-py3-none-any.whl"

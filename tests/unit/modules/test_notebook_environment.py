@@ -12,9 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-import pytest
-
 import ansible_collections.mlops.notebooks.plugins.module_utils._ansible as glue
+import pytest
 
 TREE = Path(glue.__file__).parents[5]
 HELPERS = Path(__file__).resolve().parents[1] / "environment"

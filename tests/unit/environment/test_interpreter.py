@@ -11,7 +11,6 @@ import tempfile
 from pathlib import Path
 
 import pytest
-
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.interpreter import (
     choose,
     closed_directory,

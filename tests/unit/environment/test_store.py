@@ -9,7 +9,6 @@ import sys
 import time
 
 import pytest
-
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.make import make
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.store import Store
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
@@ -75,9 +74,9 @@ def test_what_is_gone_is_said(cache_dir, made):
 
 
 def test_bytecode_that_nobody_takes_is_removed(cache_dir, lines, made):
-    kept = [place for place in (cache_dir / "bytecode").glob("*/*")]
+    kept = list((cache_dir / "bytecode").glob("*/*"))
     assert kept
     stamp = time.time() - 5000
     os.utime(kept[0], (stamp, stamp))
     make([Resolution("a.ipynb", "declared", lines("alpha"))], cache_dir=str(cache_dir), max_age=1000.0)
-    assert [place for place in (cache_dir / "bytecode").glob("*/*")] == kept[1:]
+    assert list((cache_dir / "bytecode").glob("*/*")) == kept[1:]

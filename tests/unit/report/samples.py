@@ -108,14 +108,16 @@ def shown(**data: object) -> dict:
     return {"output_type": "display_data", "data": mimes, "metadata": {}}
 
 
-def notebook(path: Path, *cells: dict, started: str = "2026-03-02T08:15:00.250000") -> str:
+def notebook(path: Path, *cells: dict, started: str = "2026-03-02T08:15:00.250000Z") -> str:
     """Write an executed notebook; return its path."""
+    for cell in cells:
+        if isinstance(cell, dict) and cell.get("cell_type") == "code" and cell.get("metadata"):
+            cell["metadata"]["execution"] = {"iopub.execute_input": started}
     document = {
         "cells": list(cells),
         "metadata": {
             "kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"},
             "language_info": {"name": "python", "pygments_lexer": "ipython3"},
-            "papermill": {"start_time": started},
         },
         "nbformat": 4,
         "nbformat_minor": 5,
@@ -229,6 +231,7 @@ def mismatched(executed: str | None = None) -> Verdict:
             "Look at the differences. Where they are right, run again with golden_update and commit the golden notebook.",
         ),
         cells=(CellVerdict(2, "code", "Success", 0.1), CellVerdict(3, "code", "Success", 0.6)),
+        cell=2,
         comparison=comparison,
         tier="declared",
         environment=KEY,

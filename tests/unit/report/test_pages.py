@@ -242,7 +242,8 @@ def test_golden_differences_stand_side_by_side(verdicts, target):
     write(verdicts, target)
     text = next((target / "notebooks").glob("*price*.html")).read_text(encoding="utf-8")
     assert "11.<mark>2</mark>0" in text and "11.<mark>9</mark>0" in text
-    assert "4 equal lines" in text
+    assert "4 equal lines" in text and "Failed in cell" not in text
+    assert text.index("Differences from the golden notebook") < text.index("What to do")
     assert 'alt="Expected image of cell 3"' in text and 'alt="Actual image of cell 3"' in text
 
 

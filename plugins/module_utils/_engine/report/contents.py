@@ -17,6 +17,7 @@ from ..values.verdict import Verdict
 
 # A later run that finds the work done differs in these only: no reason to write a report again.
 _VOLATILE = ("cached", "environment_cached", "executed")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 _SOURCE_KEYS = ("url", "ref", "commit", "path")
 
 
@@ -57,10 +58,13 @@ class Entry:
         return document if isinstance(document, dict) and isinstance(document.get("cells"), list) else None
 
     def started(self) -> str | None:
-        """Return when the run began, as papermill noted it: ``2026-01-31T12:00:00``, UTC."""
-        noted = ((self.notebook() or {}).get("metadata") or {}).get("papermill")
-        text = str(noted.get("start_time")) if isinstance(noted, dict) else ""
-        return text[:19] if re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", text) else None
+        """Return when the first cell began, as the kernel's client noted it: ``2026-01-31T12:00:00``, UTC."""
+        times = []
+        for cell in (self.notebook() or {}).get("cells", []):
+            metadata = cell.get("metadata") if isinstance(cell, dict) else None
+            noted = metadata.get("execution") if isinstance(metadata, dict) else None
+            times.append(str(noted.get("iopub.execute_input")) if isinstance(noted, dict) else "")
+        return min((time[:19] for time in times if _TIME.match(time)), default=None)
 
 
 def read_verdicts(items: Sequence[dict]) -> tuple[Verdict, ...]:

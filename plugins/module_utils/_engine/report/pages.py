@@ -132,10 +132,11 @@ def _cell(cell: dict, index: int | None, judged: CellVerdict | None, renderer: R
 
 
 def _failing(verdict: Verdict, document: dict | None, cells: list[dict]) -> dict | None:
-    """Return the failing cell for the top of the page, or None where no cell is at fault."""
+    """Return the failing cell for the top of the page, or None where none failed or its difference is shown anyway."""
     failures = [cell.index for cell in verdict.cells if cell.status == "Failure"]
     number = verdict.cell if verdict.cell is not None else next(iter(failures), None)
-    if number is None or verdict.status == "succeeded":
+    differs = bool(verdict.comparison and verdict.comparison.diffs) and not failures
+    if number is None or verdict.status == "succeeded" or differs:
         return None
     judged = next((cell for cell in verdict.cells if cell.index == number), None)
     sources = [

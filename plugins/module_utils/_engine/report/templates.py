@@ -35,7 +35,7 @@ INDEX = """
 <h1>{{ title }}</h1>
 {% if source %}
 <p class="source">
-{% for name, value in source.items() %}
+{% for name, value in source.items() if value != title %}
 <span>{{ "Source" if name == "url" else name|capitalize }}: {% if value is weblink %}<a href="{{ value }}" rel="noreferrer">{{ value }}</a>{% else %}<code>{{ value[:12] if name == "commit" else value }}</code>{% endif %}</span>
 {% endfor %}
 </p>
@@ -139,14 +139,6 @@ NOTEBOOK = """
 {% if failing.anchor %}<p class="back no-print"><a href="#{{ failing.anchor }}">See it in the notebook</a></p>{% endif %}
 </div></section>
 {% endif %}
-{% if verdict.advice or verdict.requirements_found %}
-<section aria-labelledby="advice"><h2 id="advice">What to do</h2>
-<div class="panel">
-{% if verdict.advice|length == 1 %}<p class="advice">{{ verdict.advice[0] }}</p>
-{% elif verdict.advice %}<ol class="advice">{% for action in verdict.advice %}<li>{{ action }}</li>{% endfor %}</ol>{% endif %}
-{% if verdict.requirements_found %}<h3>Requirement lines that the repair found, to be declared</h3><pre class="lines">{{ verdict.requirements_found|join("\n") }}</pre>{% endif %}
-</div></section>
-{% endif %}
 {% if verdict.comparison and verdict.comparison.diffs %}
 <section aria-labelledby="golden"><h2 id="golden">Differences from the golden notebook</h2>
 <p class="quiet"><code>{{ verdict.comparison.golden }}</code></p>
@@ -166,6 +158,14 @@ NOTEBOOK = """
 </div>
 {% endfor %}
 </section>
+{% endif %}
+{% if verdict.advice or verdict.requirements_found %}
+<section aria-labelledby="advice"><h2 id="advice">What to do</h2>
+<div class="panel">
+{% if verdict.advice|length == 1 %}<p class="advice">{{ verdict.advice[0] }}</p>
+{% elif verdict.advice %}<ol class="advice">{% for action in verdict.advice %}<li>{{ action }}</li>{% endfor %}</ol>{% endif %}
+{% if verdict.requirements_found %}<h3>Requirement lines that the repair found, to be declared</h3><pre class="lines">{{ verdict.requirements_found|join("\n") }}</pre>{% endif %}
+</div></section>
 {% endif %}
 {% if verdict.warnings %}
 <section aria-labelledby="warnings"><h2 id="warnings">Warnings</h2>

@@ -169,7 +169,7 @@ pre.stderr { background: var(--warn-ground); border-radius: .4rem; } pre.error {
 @media (max-width: 46rem) {
   .cell { grid-template-columns: minmax(0, 1fr); gap: .3rem; } .cell > .side { display: flex; gap: .75rem; text-align: left; padding: 0; }
   .sides .row { grid-template-columns: 1fr; } .sides .row > * + * { border-left: 0; } .sides .same .new, .sides .absent { display: none; }
-  .sides .head > :first-child::before { content: "\\2212 "; } .sides .head > :last-child::before { content: "+ "; }
+  .sides .head > :first-child::before { content: "\\2212\\a0"; } .sides .head > :last-child::before { content: "+ "; }
   .panel { padding: .9rem; } .rich, pre.text, .prose { padding-inline: .3rem; } pre.stderr, pre.error { padding-inline: .7rem; }
 }
 @media print { pre.text { max-height: none; } .code, pre.text { white-space: pre-wrap; } .cell { break-inside: avoid-page; } }

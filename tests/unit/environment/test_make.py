@@ -142,6 +142,22 @@ def test_success_with_errors_in_the_output_is_none(cache_dir, lines, tmp_path, m
     assert "alpha is not installed" in build.message
 
 
+def test_certificates_of_the_system_are_tried_where_uvs_own_do_not_do(cache_dir, lines, tmp_path, monkeypatch):
+    real = shutil.which("uv")
+    if not real:
+        pytest.skip("no uv here")
+    picky = tmp_path / "bin" / "uv"
+    picky.parent.mkdir()
+    picky.write_text(
+        f'#!/bin/sh\n[ "$1" = venv ] || [ "$UV_SYSTEM_CERTS" ] && exec {real} "$@"\n'
+        'echo "error: Failed to fetch"\necho "  cause: invalid peer certificate: UnknownIssuer"\nexit 2\n'
+    )
+    picky.chmod(0o755)
+    monkeypatch.delenv("UV_SYSTEM_CERTS", raising=False)
+    monkeypatch.setenv("PATH", f"{picky.parent}:{os.environ['PATH']}")
+    assert phases(make([need(*lines("alpha"))], cache_dir=str(cache_dir))) == ["Complete"]
+
+
 def test_bad_lines_are_named_before_anything_is_built(cache_dir, tmp_path):
     for line, word in (
         ("pandas>=", "pandas>="),

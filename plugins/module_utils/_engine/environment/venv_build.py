@@ -123,7 +123,12 @@ class VenvBuild:
             requirements = os.path.join(self._scratch, f"requirements-{number}.txt")
             with open(requirements, "w", encoding="utf-8") as stream_:
                 stream_.write("\n".join(step.lines) + "\n")
-            status, output = self._call(installer.install(self._path, requirements, step.arguments))
+            command = installer.install(self._path, requirements, step.arguments)
+            status, output = self._call(command)
+            if status and installer.uv and any("invalid peer certificate" in line for line in output):
+                self._log("Trying again with the certificates of the system.")
+                self._variables.update(UV_SYSTEM_CERTS="1", UV_NATIVE_TLS="1")  # the second is the older name
+                status, output = self._call(command)
             # pip has been seen to end with 0 after errors that left a distribution out.
             if status or complaints(output):
                 raise explain(output, self._lines)

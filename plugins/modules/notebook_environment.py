@@ -199,6 +199,16 @@ code:
   returned: failure
   type: str
   sample: dependency_not_found
+category:
+  description: Category of that code.
+  returned: failure
+  type: str
+  sample: dependency_install_failed
+advice:
+  description: What to do, each an action.
+  returned: failure
+  type: list
+  elements: str
 """
 
 from ansible_collections.mlops.notebooks.plugins.module_utils.environment import main

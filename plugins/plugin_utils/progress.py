@@ -11,6 +11,7 @@ import signal
 import tempfile
 import threading
 
+from ansible import constants
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -67,7 +68,8 @@ def wanted(arguments: dict) -> bool:
 @contextlib.contextmanager
 def console():
     """Yield the path of a FIFO; show each event written to it until the block ends, none of them lost."""
-    directory = tempfile.mkdtemp(prefix="mlops-notebooks-")
+    # Below the temporary directory of this ansible process, which Ansible removes at its end, however that comes.
+    directory = tempfile.mkdtemp(prefix="progress-", dir=constants.DEFAULT_LOCAL_TMP)
     try:
         path = os.path.join(directory, "progress")
         os.mkfifo(path, 0o600)

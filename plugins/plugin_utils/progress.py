@@ -12,7 +12,6 @@ import tempfile
 import threading
 
 from ansible import constants
-from ansible import constants as C
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display

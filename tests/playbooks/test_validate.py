@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import pty
+import re
 import select
 import signal
 import subprocess
@@ -43,22 +45,39 @@ def test_an_empty_directory_is_refused(play, tmp_path):
 
 
 def test_a_notebook_is_announced_while_the_others_still_run(play, tmp_path):
-    """The slow notebook waits for a file that this test makes once the line of the fast one is on the console."""
-    flag = Path("/tmp") / f"mlops-announced-{os.getpid()}"
-    source = tmp_path / "source"
-    write_notebook(source / "fast.ipynb", "print('fast')")
-    write_notebook(source / "slow.ipynb", f"import os, time\nwhile not os.path.exists({str(flag)!r}):\n    time.sleep(0.05)")
-    command = play.command("-v", source=str(source), workers=2, timeout=120)
-    environment = {**play.environment, "ANSIBLE_STRATEGY": "free"}
-    with subprocess.Popen(command, cwd=play.work, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    """On a terminal; the slow notebook waits for what this test writes once the line of the fast one is there."""
+    with tempfile.TemporaryDirectory(prefix="mlops-test-") as place:
+        os.chmod(place, 0o755)
+        go_on = Path(place) / "go-on"
+        os.mkfifo(go_on)
+        go_on.chmod(0o666)
+        source = tmp_path / "source"
+        write_notebook(source / "fast.ipynb", f"print({place!r})")
+        write_notebook(source / "slow.ipynb", f"open({str(go_on)!r}).read()")
+        command = play.command("-v", source=str(source), workers=2, cell_timeout=100)
+        terminal, inner = pty.openpty()
+        environment = {**play.environment, "ANSIBLE_STRATEGY": "free"}
+        with subprocess.Popen(command, cwd=play.work, env=environment, stdout=inner, stderr=inner) as process:
+            os.close(inner)
+            seen = read_until(terminal, r"ok +\d+\.\d+s +fast\.ipynb")
+            assert "slow.ipynb" not in seen.partition("judge")[2]
+            go_on.open("w").close()
+            rest = read_until(terminal, r"ok +\d+\.\d+s +slow\.ipynb")
+            read_until(terminal, "PLAY RECAP.*failed=0")
+    assert process.returncode == 0, seen + rest
+
+
+def read_until(terminal: int, pattern: str) -> str:
+    """Read a terminal until the pattern stands in what was read; a run that never shows it ends the reading."""
+    text = ""
+    while not re.search(pattern, text, re.DOTALL):
         try:
-            line = next(line for line in process.stdout if "fast.ipynb" in line and line.startswith("ok "))
-            flag.touch()
-            rest = process.stdout.read()
-        finally:
-            flag.unlink(missing_ok=True)
-    assert "slow.ipynb" not in line and "slow.ipynb" in rest
-    assert process.returncode == 0
+            data = os.read(terminal, 4096)
+        except OSError:  # the other end is closed
+            data = b""
+        assert data, f"{pattern} was not seen in: {text}"
+        text += data.decode(errors="replace")
+    return text
 
 
 def test_the_live_lines_can_be_turned_off(play, tmp_path):

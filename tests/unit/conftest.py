@@ -17,3 +17,5 @@ def trees() -> list[Path]:
 
 tree = next((path for path in trees() if (path / "ansible_collections" / "mlops" / "notebooks").is_dir()), INSTALLED)
 sys.path.insert(0, str(tree))
+# For the processes that tests start.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(tree), os.environ.get("PYTHONPATH")]))

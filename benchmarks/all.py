@@ -15,7 +15,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PLACE = ROOT / "build" / "benchmarks"
 PAGE = ROOT / "docs" / "performance.md"
-PEERS = ["papermill", "ipykernel", "nbmake", "pytest", "pytest-xdist", "nbclient", "pipreqs==0.5.0", "deptry", "pigar", "unearth"]
+PEERS = [
+    "papermill",
+    "ipykernel",
+    "nbmake",
+    "pytest",
+    "pytest-xdist",
+    "nbclient",
+    "pipreqs==0.5.0",
+    "deptry",
+    "pigar",
+    "unearth",
+]
 INSTALLED = ROOT / "build" / "collections"
 
 
@@ -59,7 +70,10 @@ def main() -> None:
     folder = str(PLACE / "requirements")
     run(python, "requirements/score.py", "fetch", folder)
     parts = [
-        ("What notebooks need, quality", run(python, "requirements/score.py", "score", folder, "--set", "held", "--peers")),
+        (
+            "What notebooks need, quality",
+            run(python, "requirements/score.py", "score", folder, "--set", "held", "--peers"),
+        ),
         ("What notebooks need, speed", run(python, "requirements/speed.py", folder)),
         ("Running notebooks", run(python, "run/bench.py", "--python", str(python), "--rounds", "5")),
         ("A second run of unchanged work", run(python, "validation/second_run.py")),

@@ -56,7 +56,10 @@ def main() -> int:
         few.mkdir()
         for number in range(4):
             shutil.copyfile(folder / f"n{number}.ipynb", few / f"n{number}.ipynb")
-        pigar = wall([str(bin_ / "pigar"), "gen", "--auto-select", "--question-answer", "no", "-f", "out.txt", "."], few) / 4
+        pigar = (
+            wall([str(bin_ / "pigar"), "gen", "--auto-select", "--question-answer", "no", "-f", "out.txt", "."], few)
+            / 4
+        )
     print(f"{count} notebooks, ms each        median     min     max")
     for name, times in (("the ladder (one call)", ours), ("deptry (whole process)", deptry)):
         print(f"{name:26}{statistics.median(times):10.2f}{min(times):8.2f}{max(times):8.2f}")

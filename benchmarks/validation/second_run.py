@@ -25,7 +25,14 @@ def part(name: str):
 def write(folder: Path) -> None:
     spec = {"name": "python3", "language": "python", "display_name": "Python 3"}
     for number in range(COUNT):
-        cell = {"cell_type": "code", "id": "c0", "metadata": {}, "execution_count": None, "outputs": [], "source": f"print({number})"}
+        cell = {
+            "cell_type": "code",
+            "id": "c0",
+            "metadata": {},
+            "execution_count": None,
+            "outputs": [],
+            "source": f"print({number})",
+        }
         notebook = {"cells": [cell], "metadata": {"kernelspec": spec}, "nbformat": 4, "nbformat_minor": 5}
         (folder / f"n{number:03}.ipynb").write_text(json.dumps(notebook))
 
@@ -34,7 +41,11 @@ def validate(folder: Path, cache: str, report: Path):
     outcome = part("requirements.ladder").resolve(folder)
     environments = part("environment.make").make(outcome.resolutions, cache_dir=cache, source=str(folder))
     spec = part("validation.spec").Spec(
-        path=folder, environments=tuple(environments), resolutions=tuple(outcome.resolutions), cache_dir=cache, workers=os.cpu_count() or 1
+        path=folder,
+        environments=tuple(environments),
+        resolutions=tuple(outcome.resolutions),
+        cache_dir=cache,
+        workers=os.cpu_count() or 1,
     )
     validation = part("validation.pipeline").validate(spec, lambda event: None)
     written = part("report.write").write(validation.verdicts, report)
@@ -59,7 +70,9 @@ def main() -> int:
     finally:
         shutil.rmtree(place)
     median = statistics.median(times)
-    print(f"{COUNT} notebooks: first run {first:.1f} s, second {median:.2f} s (min {min(times):.2f}, max {max(times):.2f})")
+    print(
+        f"{COUNT} notebooks: first run {first:.1f} s, second {median:.2f} s (min {min(times):.2f}, max {max(times):.2f})"
+    )
     print(f"bar: under {BAR} s, no kernel started: {'met' if median < BAR else 'MISSED'}")
     return 0 if median < BAR else 1
 

@@ -37,7 +37,9 @@ options:
     type: path
     required: true
   environments:
-    description: Environments with their notebooks, as M(mlops.notebooks.notebook_environment) returns them in RV(mlops.notebooks.notebook_environment#module:environments).
+    description:
+      - Environments with their notebooks, as M(mlops.notebooks.notebook_environment) returns them in
+        RV(mlops.notebooks.notebook_environment#module:environments).
     type: list
     elements: dict
     required: true

@@ -61,7 +61,8 @@ def test_https_with_credentials_that_no_command_line_and_no_output_shows(play, r
         source = f"{url}/notebooks/.git"
         good = play("-vvv", environment=environment, source=source, ref="main", **variables)
         assert good.status == 0, good.text
-        denied = play("-vvv", environment={**environment, "GIT_PASSWORD": "wrong" + PASSWORD[:9], "GIT_USERNAME": "robot"}, source=source, checkout_dir=str(tmp_path / "other"))
+        wrong = {**environment, "GIT_USERNAME": "robot", "GIT_PASSWORD": "wrong" + PASSWORD[:9]}
+        denied = play("-vvv", environment=wrong, source=source, checkout_dir=str(tmp_path / "other"))
     assert denied.status == 2 and "cannot be fetched" in denied.text
     commands = recorded_git.read_text()
     assert "clone" in commands or "fetch" in commands
@@ -87,7 +88,9 @@ def ssh_server(tmp_path, repository):
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {tmp_path}/host\nAuthorizedKeysFile {tmp_path}/authorized\n"
         f"PidFile {tmp_path}/sshd.pid\nStrictModes no\nUsePAM no\nPermitRootLogin prohibit-password\nPasswordAuthentication no\n"
     )
-    with subprocess.Popen([program, "-D", "-e", "-f", tmp_path / "sshd_config"], stderr=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        [program, "-D", "-e", "-f", tmp_path / "sshd_config"], stderr=subprocess.PIPE, text=True
+    ) as server:
         for line in server.stderr:
             if "listening on 127.0.0.1" in line:
                 break

@@ -69,7 +69,9 @@ class Validator:
         return [{**self.environment, "notebooks": list(notebooks), **changes}]
 
     def __call__(self, *, check_mode: bool = False, **options) -> dict:
-        names = sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*.ipynb") if "golden" not in path.parts)
+        names = sorted(
+            str(path.relative_to(self.root)) for path in self.root.rglob("*.ipynb") if "golden" not in path.parts
+        )
         options = {"path": str(self.root), "environments": self.environments(*names), "workers": 2, **options}
         checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate({"cache_dir": str(self.cache), **options})
         assert not checked.error_messages, checked.error_messages

@@ -115,7 +115,12 @@ def test_a_failed_build_and_a_refused_notebook_are_verdicts_and_the_others_run(v
     validate.notebook("good.ipynb", "1")
     validate.notebook("unlucky.ipynb", "1")
     validate.notebook("odd.ipynb", "1")
-    build = {"name": "k", "phase": "Failed", "reason": "dependency_not_found", "message": "There is no distribution nosuch."}
+    build = {
+        "name": "k",
+        "phase": "Failed",
+        "reason": "dependency_not_found",
+        "message": "There is no distribution nosuch.",
+    }
     failed = validate.environments("unlucky.ipynb", environment=None, build=build)
     refused = [{"notebook": "odd.ipynb", "code": "kernel_unsupported", "message": "The kernel ir is not Python."}]
     result = validate(environments=validate.environments("good.ipynb") + failed, refused=refused)

@@ -27,17 +27,24 @@ def compile_fail_on(expression: str):
         import jmespath
         from jmespath.exceptions import JMESPathError
     except ImportError as error:
-        raise EngineError("fail_on needs the Python package jmespath: install it for the interpreter that runs the module.") from error
+        raise EngineError(
+            "fail_on needs the Python package jmespath: install it for the interpreter that runs the module."
+        ) from error
     try:
         compiled = jmespath.compile(text)
     except JMESPathError as error:
-        raise EngineError(f"fail_on is no JMESPath expression ({_first_line(error)}): use failed, never, or an expression over verdicts and summary.") from error
+        raise EngineError(
+            f"fail_on is no JMESPath expression ({_first_line(error)}): "
+            "use failed, never, or an expression over verdicts and summary."
+        ) from error
 
     def matches(verdicts: Sequence[Verdict], summary: dict) -> bool:
         try:
             found = compiled.search({"verdicts": plain(list(verdicts)), "summary": summary})
         except JMESPathError as error:
-            raise EngineError(f"fail_on cannot be evaluated ({_first_line(error)}): check the expression {expression!r}.") from error
+            raise EngineError(
+                f"fail_on cannot be evaluated ({_first_line(error)}): check the expression {expression!r}."
+            ) from error
         return found not in (None, False, "", [], {})
 
     return matches

@@ -39,7 +39,9 @@ class Memory:
         try:
             self._root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise EngineError(f"The cache directory {cache_dir} cannot be written ({error.strerror}): give another cache_dir.") from error
+            raise EngineError(
+                f"The cache directory {cache_dir} cannot be written ({error.strerror}): give another cache_dir."
+            ) from error
 
     def find(self, key: str) -> Verdict | None:
         """Return the verdict kept under key, marked as cached, or None; finding it makes it young again."""

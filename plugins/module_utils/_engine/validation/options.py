@@ -53,7 +53,9 @@ def byte_count(text: str, name: str) -> int | None:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
     unit = _UNITS.get(match[2].lower()) if match else None
     if unit is None:
-        raise EngineError(f"{name} is {text!r}, which is no size: give a number with a unit, such as 4GiB, or 0 for no limit.")
+        raise EngineError(
+            f"{name} is {text!r}, which is no size: give a number with a unit, such as 4GiB, or 0 for no limit."
+        )
     return int(float(match[1]) * unit) or None
 
 
@@ -91,7 +93,9 @@ def _spec(params: dict) -> Spec:
 def _passed(names: list[str]) -> dict:
     for name in names:
         if name not in os.environ:
-            raise EngineError(f"pass_variables names {name}, which is not set: set it in the environment of the task, or leave it out.")
+            raise EngineError(
+                f"pass_variables names {name}, which is not set: set it in the environment of the task, or leave it out."
+            )
     return {name: os.environ[name] for name in names}
 
 
@@ -99,4 +103,6 @@ def _values(kind, items: list[dict], name: str):
     try:
         return [kind.from_dict(item) for item in items]
     except (TypeError, KeyError, AttributeError) as error:
-        raise EngineError(f"{name} is not what the module that makes it returned ({error}): hand its result on unchanged.") from error
+        raise EngineError(
+            f"{name} is not what the module that makes it returned ({error}): hand its result on unchanged."
+        ) from error

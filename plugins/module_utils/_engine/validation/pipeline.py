@@ -110,7 +110,9 @@ class _Session:
     def end(self, verdict: Verdict) -> None:
         """Set the verdict of a notebook and say so."""
         self.verdicts[verdict.notebook] = verdict
-        self._progress({"event": "verdict", "notebook": verdict.notebook, "status": verdict.status, "text": describe(verdict)})
+        self._progress(
+            {"event": "verdict", "notebook": verdict.notebook, "status": verdict.status, "text": describe(verdict)}
+        )
 
     def _take(self, outputs: dict[str, tuple[Work, str]], result: RunResult) -> None:
         work, output = outputs[result.id]

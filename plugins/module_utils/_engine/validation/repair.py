@@ -47,6 +47,10 @@ def repair(broken: list[Work], spec: Spec, progress: Callable[[dict], None]) -> 
 
 def _grown(work: Work) -> Resolution:
     line = work.failed.distribution
-    base = work.resolution or Resolution(notebook=work.notebook, tier="base", requirements=work.environment.requirements)
-    origin = Provenance(requirement=line, tier=base.tier, reason=f"repair: import {work.failed.module}", cell=work.failed.cell)
+    base = work.resolution or Resolution(
+        notebook=work.notebook, tier="base", requirements=work.environment.requirements
+    )
+    origin = Provenance(
+        requirement=line, tier=base.tier, reason=f"repair: import {work.failed.module}", cell=work.failed.cell
+    )
     return replace(base, requirements=(*work.environment.requirements, line), provenance=(*base.provenance, origin))

@@ -44,10 +44,14 @@ class Source:
         """Files that a run's copy of the source holds, links to files included, less those excluded."""
         names = []
         for directory, below, files in os.walk(self._root):
-            below[:] = [name for name in below if name not in NEVER_COPIED and not is_environment(os.path.join(directory, name))]
+            below[:] = [
+                name for name in below if name not in NEVER_COPIED and not is_environment(os.path.join(directory, name))
+            ]
             links = [name for name in below if os.path.islink(os.path.join(directory, name))]
             names += [os.path.relpath(os.path.join(directory, name), self._root) for name in (*files, *links)]
-        return sorted(name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self._exclude))
+        return sorted(
+            name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self._exclude)
+        )
 
     def _digest(self, wanted) -> str:
         lines = []

@@ -98,13 +98,17 @@ def check(spec: Spec) -> None:
         if seconds is not None and seconds <= 0:
             raise EngineError(f"{name} is {seconds}: give a number of seconds above 0, or leave it out for no limit.")
     if spec.golden and not (spec.path / spec.golden).is_dir():
-        raise EngineError(f"There is no directory {spec.golden} in {spec.path}: golden names the directory of golden notebooks.")
+        raise EngineError(
+            f"There is no directory {spec.golden} in {spec.path}: golden names the directory of golden notebooks."
+        )
     for override in spec.overrides:
         _check_override(spec, override)
     for notebook in spec.notebooks:
         golden = spec.settings(notebook).golden
         if golden and not _inside(spec.path, golden):
-            raise EngineError(f"The golden notebook {golden} of {notebook} is not a file below {spec.path}.", code="golden_missing")
+            raise EngineError(
+                f"The golden notebook {golden} of {notebook} is not a file below {spec.path}.", code="golden_missing"
+            )
 
 
 def _check_override(spec: Spec, override: dict) -> None:
@@ -113,14 +117,20 @@ def _check_override(spec: Spec, override: dict) -> None:
         raise EngineError(f"An override has the unknown setting {unknown[0]}: use {', '.join(OVERRIDABLE)}.")
     for name in ("parameters", "policies", "comparison"):
         if not isinstance(override.get(name) or {}, dict):
-            raise EngineError(f"{name} of the override for {override.get('notebooks')} is no dictionary: give names and values.")
+            raise EngineError(
+                f"{name} of the override for {override.get('notebooks')} is no dictionary: give names and values."
+            )
     if not any(_names(override, notebook) for notebook in spec.notebooks):
-        raise EngineError(f"The override for {override.get('notebooks')} names none of the notebooks: give paths or globs relative to the source.")
+        raise EngineError(
+            f"The override for {override.get('notebooks')} names none of the notebooks: give paths or globs relative to the source."
+        )
 
 
 def _names(override: dict, notebook: str) -> bool:
     patterns = override.get("notebooks") or []
-    return any(fnmatch.fnmatchcase(notebook, pattern) for pattern in ([patterns] if isinstance(patterns, str) else patterns))
+    return any(
+        fnmatch.fnmatchcase(notebook, pattern) for pattern in ([patterns] if isinstance(patterns, str) else patterns)
+    )
 
 
 def _merged(base: Settings, override: dict) -> dict:

@@ -100,7 +100,9 @@ def _digest(source: Source, root: Path, notebook: str) -> str:
     try:
         return source.digest(notebook)
     except FileNotFoundError as error:
-        raise EngineError(f"There is no notebook {notebook} in {root}: path must be the source that the environments were made for.") from error
+        raise EngineError(
+            f"There is no notebook {notebook} in {root}: path must be the source that the environments were made for."
+        ) from error
 
 
 def _parse(text: bytes, name: str) -> dict:
@@ -108,5 +110,8 @@ def _parse(text: bytes, name: str) -> dict:
         golden = json.loads(text)
         golden["cells"][:0]
     except (ValueError, KeyError, TypeError) as error:
-        raise EngineError(f"The golden notebook {name} is no notebook of format 4: make it anew from a good run.", code="notebook_invalid") from error
+        raise EngineError(
+            f"The golden notebook {name} is no notebook of format 4: make it anew from a good run.",
+            code="notebook_invalid",
+        ) from error
     return golden

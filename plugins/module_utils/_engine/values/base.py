@@ -20,7 +20,7 @@ class Value:
         return {field.name: plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
 
     @classmethod
-    def from_dict(cls, data: dict) -> "Value":
+    def from_dict(cls, data: dict) -> Value:
         """Make the value from ``as_dict`` output.
 
         Keys that the value does not know are ignored (Ansible adds some of its own to results).

@@ -316,7 +316,7 @@ class TestManyNotebooks:
         outcome = resolve(source(self.FILES))
         assert [resolution.notebook for resolution in outcome.resolutions] == ["a.ipynb"]
         assert [(item.notebook, item.code) for item in outcome.refused] == [
-            ("b.ipynb", "invalid_input"),
+            ("b.ipynb", "notebook_invalid"),
             ("c/c.ipynb", "requirements_invalid"),
             ("d.ipynb", "kernel_unsupported"),
         ]

@@ -103,9 +103,7 @@ def _decode(data: bytes, shown: str) -> t.Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise _bad(
-            f"{shown} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
-        ) from None
+        raise _bad(f"{shown} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
     except (RecursionError, ValueError):
         raise _bad(f"{shown} is no notebook: its JSON is nested too deeply or holds an absurd number.") from None
 

@@ -116,7 +116,8 @@ yellowbrick: cycler matplotlib numpy scikit-learn scipy
 yfinance: beautifulsoup4 numpy pandas requests
 """
 DEPENDENCIES = {
-    name: frozenset(rest.split()) for name, _unused, rest in (line.partition(": ") for line in _TABLE.strip().split("\n"))
+    name: frozenset(rest.split())
+    for name, _unused, rest in (line.partition(": ") for line in _TABLE.strip().split("\n"))
 }
 
 # Distributions that provide the same modules: any one of a group will do.

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Style sheets of the HTML report. No fonts, no images, nothing that is fetched."""
 
-# ruff: noqa: E501
 from __future__ import annotations
 
 # Every pair of text and ground that is used has a contrast of at least 4.5:1 in both schemes (WCAG 2.2, 1.4.3).
@@ -69,7 +68,8 @@ INDEX = """
 .filters kbd { font: inherit; border: 1px solid var(--line); border-radius: .25rem; padding: 0 .3rem; background: var(--sunken); }
 .count { margin: 0 0 .5rem; font-size: .875rem; color: var(--quiet); }
 table { width: 100%; border-collapse: separate; border-spacing: 0; background: var(--surface); border: 1px solid var(--line); border-radius: .75rem; }
-th { text-align: left; font-size: .8125rem; font-weight: 600; color: var(--quiet); padding: .35rem .4rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th { text-align: left; font-size: .8125rem; font-weight: 600; color: var(--quiet); padding: .35rem .4rem; border-bottom: 1px solid var(--line);
+  white-space: nowrap; }
 th button { all: unset; box-sizing: border-box; cursor: pointer; padding: .3rem .45rem; border-radius: .3rem; }
 th button:hover { color: var(--ink); background: var(--sunken); }
 th button:focus-visible { outline: 3px solid var(--focus); }
@@ -97,7 +97,8 @@ th.number { text-align: right; }
   tbody tr { display: grid; grid-template-columns: auto 1fr; gap: .35rem .75rem; margin-bottom: .75rem; padding: .9rem 1rem; background: var(--surface);
     border: 1px solid var(--line); border-radius: .75rem; }
   tbody tr[hidden] { display: none; }
-  td { padding: 0; border: 0; grid-column: 1 / -1; } td:nth-child(1) { grid-column: 1; grid-row: 1; } td.time { grid-column: 2; grid-row: 1; text-align: right; }
+  td { padding: 0; border: 0; grid-column: 1 / -1; } td:nth-child(1) { grid-column: 1; grid-row: 1; } td.time { grid-column: 2; grid-row: 1;
+    text-align: right; }
   td.fact { display: flex; gap: .6rem; font-size: .875rem; } td.fact::before { content: attr(data-label); color: var(--quiet); min-width: 6.5rem; }
   td.fact.empty, .length { display: none; } tbody tr:hover td { background: none; }
 }
@@ -136,13 +137,15 @@ details > summary { cursor: pointer; padding: .3rem 0; font-weight: 600; }
 pre.text { padding-block: .45rem; max-height: 36rem; overflow-y: auto; }
 pre.stderr { background: var(--warn-ground); border-radius: .4rem; } pre.error { background: var(--bad-ground); border-radius: .4rem; max-height: none; }
 .rich { overflow-x: auto; padding: .45rem .9rem; contain: layout paint; }
-.rich.paper { justify-self: start; max-width: 100%; background: #fff; color: #1a1f27; border-radius: .4rem; color-scheme: light; --line: #d9dee5; --sunken: #f0f2f5; --link: #0b57c2; }
+.rich.paper { justify-self: start; max-width: 100%; background: #fff; color: #1a1f27; border-radius: .4rem; color-scheme: light; --line: #d9dee5;
+  --sunken: #f0f2f5; --link: #0b57c2; }
 .plot, .images img { max-width: 100%; height: auto; background: #fff; border-radius: .3rem; }
 .plot { justify-self: start; margin: .3rem .9rem; max-width: calc(100% - 1.8rem); }
 .note { padding: .3rem .9rem; color: var(--quiet); font-size: .875rem; font-style: italic; }
 .prose { overflow-wrap: anywhere; padding: .2rem .9rem; }
 .prose > :first-child { margin-top: 0; } .prose > :last-child { margin-bottom: 0; } .prose p, .prose ul, .prose ol, .prose blockquote { margin: .6rem 0; }
-.prose h1 { font-size: 1.5rem; margin: 1rem 0 .5rem; } .prose h2 { font-size: 1.25rem; margin: 1rem 0 .5rem; } .prose h3 { font-size: 1.1rem; margin: .8rem 0 .4rem; }
+.prose h1 { font-size: 1.5rem; margin: 1rem 0 .5rem; } .prose h2 { font-size: 1.25rem; margin: 1rem 0 .5rem; } .prose h3 { font-size: 1.1rem;
+  margin: .8rem 0 .4rem; }
 .prose blockquote { border-left: 3px solid var(--line); padding-left: 1rem; color: var(--quiet); margin-inline: 0; }
 .prose pre { background: var(--surface); border: 1px solid var(--line); border-radius: .5rem; padding: .7rem .9rem; overflow-x: auto; }
 .prose img { max-width: 100%; height: auto; background: #fff; }
@@ -160,7 +163,8 @@ pre.stderr { background: var(--warn-ground); border-radius: .4rem; } pre.error {
 .sides .row > * + * { border-left: 1px solid var(--line); }
 .sides .head { background: var(--sunken); font-family: var(--sans); font-weight: 600; border-bottom: 1px solid var(--line); }
 .sides .changed .old { background: var(--bad-ground); } .sides .changed .new { background: var(--good-ground); }
-.sides .changed .old::before, .sides .changed .new::before { position: absolute; left: .6rem; color: var(--quiet); content: "\\2212"; } .sides .changed .new::before { content: "+"; }
+.sides .changed .old::before, .sides .changed .new::before { position: absolute; left: .6rem; color: var(--quiet); content: "\\2212"; }
+  .sides .changed .new::before { content: "+"; }
 .sides .changed .absent { background: var(--sunken); } .sides .changed .absent::before { content: none; }
 .sides mark { color: inherit; border-radius: 2px; } .sides .old mark { background: var(--mark-bad); } .sides .new mark { background: var(--mark-good); }
 .sides .gap { display: block; background: var(--sunken); color: var(--quiet); text-align: center; font-family: var(--sans); }

@@ -50,23 +50,11 @@ options:
     elements: dict
     default: []
   refused:
-    description: Notebooks that M(mlops.notebooks.notebook_requirements) refused; each gets a failed verdict.
+    description:
+      - Notebooks that M(mlops.notebooks.notebook_requirements) refused, as it returned them; each gets a failed verdict.
     type: list
     elements: dict
     default: []
-    suboptions:
-      notebook:
-        description: Path of the notebook relative to O(path).
-        type: str
-        required: true
-      code:
-        description: Error code.
-        type: str
-        required: true
-      message:
-        description: What is wrong with it.
-        type: str
-        required: true
   executor:
     description:
       - How notebooks are run. V(process) runs them as processes of this machine; V(auto) chooses what the platform has, which on a
@@ -346,16 +334,7 @@ ARGUMENT_SPEC = {
     "path": {"type": "path", "required": True},
     "environments": {"type": "list", "elements": "dict", "required": True},
     "resolutions": {"type": "list", "elements": "dict", "default": []},
-    "refused": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            "notebook": {"type": "str", "required": True},
-            "code": {"type": "str", "required": True},
-            "message": {"type": "str", "required": True},
-        },
-    },
+    "refused": {"type": "list", "elements": "dict", "default": []},
     "executor": {"type": "str", "choices": ["auto", "process"], "default": "auto"},
     "parameters": {"type": "dict", "default": {}},
     "timeout": {"type": "float", "default": 1800},

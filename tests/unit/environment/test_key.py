@@ -13,9 +13,9 @@ BASE = {"path": "/usr/bin/python3", "version": "3.11.2"}
 
 @pytest.fixture
 def key(tmp_path):
-    def make(*texts, base=BASE, recipe=1, runner=("pip",)):
+    def make(*texts, base=None, recipe=1, runner=("pip",)):
         lines = tuple(line for text in texts if (line := parse(text, str(tmp_path))))
-        return content_key("venv", recipe, base, lines, runner)
+        return content_key("venv", recipe, base or BASE, lines, runner)
 
     return make
 

@@ -161,7 +161,10 @@ def test_all_mime_data_are_compared_and_chosen_ones_left_out():
         ("output_mismatch", "text/html"),
         ("extra_output", "text/latex"),
     }
-    assert {diff.kind for diff in differences(executed, golden)} == {"output_mismatch", "missing_output"}
+    assert {diff.kind for diff in differences(golden=executed, executed=golden)} == {
+        "output_mismatch",
+        "missing_output",
+    }
     assert not differences(golden, executed, ignore_outputs=["text/html", "text/latex"])
     assert not differences(golden, executed, ignore_outputs="display_data")
 

@@ -71,8 +71,8 @@ def plot(shift: int = 0) -> str:
     bars = (60, 95, 40, 120, 80 + shift, 110)
 
     def paint(x, y):
-        bar = x // 60
-        inside = 8 < x % 60 < 52 and 150 - y < bars[min(bar, 5)]
+        column = x // 60
+        inside = 8 < x % 60 < 52 and 150 - y < bars[min(column, 5)]
         return (31, 119, 180) if inside else (255, 255, 255)
 
     return png(360, 160, paint)

@@ -122,8 +122,10 @@ def test_the_cleaned_traceback_stands_in_for_the_kernels_own(page):
 
 
 def test_streams_are_joined_and_a_progress_bar_shows_its_last_state(page):
-    bar = "".join(f"\r{percent}%" for percent in range(0, 101, 10)) + "\n"
-    text = page(samples.code(1, "x", samples.stream("one "), samples.stream("two\n"), samples.stream(bar, "stderr")))
+    progress = "".join(f"\r{percent}%" for percent in range(0, 101, 10)) + "\n"
+    text = page(
+        samples.code(1, "x", samples.stream("one "), samples.stream("two\n"), samples.stream(progress, "stderr"))
+    )
     assert "one two" in text and "100%" in text and "\n50%" not in text and ">50%" not in text
 
 
@@ -164,7 +166,8 @@ ATTACKS = [
     "<style><!--</style><script>alert(1)</script>--></style>",
 ]
 FORBIDDEN = re.compile(
-    r"<(?:script|iframe|object|embed|form|input|meta|base|link|svg|video|math)\b|\son\w+\s*=|javascript:|evil\.example|srcset|@import|url\(|position\s*:|:host\s*\{position|data:text",
+    r"<(?:script|iframe|object|embed|form|input|meta|base|link|svg|video|math)\b|\son\w+\s*=|javascript:|evil\.example"
+    r"|srcset|@import|url\(|position\s*:|:host\s*\{position|data:text",
     re.IGNORECASE,
 )
 

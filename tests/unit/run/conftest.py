@@ -8,4 +8,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from run_support import bench, python, reachable  # noqa: E402, F401 - the fixtures
+from run_support import bench, python, reachable  # noqa: E402
+
+__all__ = ["bench", "python", "reachable"]

@@ -36,7 +36,7 @@ def notebook(*cells: str, **metadata) -> str:
 @pytest.fixture(scope="session")
 def reachable():
     """A directory that any user can pass: pytest's own are closed to others."""
-    base = next(place for place in (tempfile.gettempdir(), "/var/tmp") if not closed_directory(f"{place}/x"))
+    base = "/var/tmp" if closed_directory(f"{tempfile.gettempdir()}/x") else tempfile.gettempdir()
     path = Path(tempfile.mkdtemp(prefix="mlops-test-", dir=base))
     path.chmod(0o755)
     yield path

@@ -120,6 +120,26 @@ def test_a_source_that_cannot_be_copied_fails_its_own_run_alone(bench):
     assert "bad.ipynb" in results[0].message
 
 
+@needs_root
+@pytest.mark.parametrize(
+    "fill", ["open('big', 'wb').write(bytes(60_000_000))", None], ids=["by the notebook", "before it starts"]
+)
+def test_a_full_disk_is_said_and_nothing_is_left(bench, fill):
+    small = bench.root / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m,mode=755", "tmpfs", small], check=False).returncode:
+        pytest.skip("no mount here")
+    try:
+        if fill is None:
+            (bench.source / "data").write_bytes(bytes(30_000_000))
+        [result] = run_all([bench.request("full", "1", fill or "1")], workers=1, scratch=str(small))
+        assert result.reason == "disk_full", result.message
+        assert result.cell == (1 if fill else None) and str(small) in result.message
+        assert list(small.iterdir()) == []
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
 def test_a_caller_that_raises_leaves_nothing_behind(bench):
     def refuse(result):
         raise LookupError(result.id)

@@ -120,7 +120,7 @@ REASONS = {
     "huge_array": ("out_of_memory", 0, "F-"),
     "memory_loop": ("out_of_memory", 0, "F-"),
     "killed": ("kernel_died", 1, "SF-"),
-    "cpu": ("kernel_died", 0, "F"),
+    "cpu": ("cpu_limit", 0, "F"),
     "cell_timeout": ("cell_timeout", 1, "SF-"),
     "run_timeout": ("run_timeout", 1, "SF-"),
     "never_replies": ("cell_timeout", 1, "SF-"),

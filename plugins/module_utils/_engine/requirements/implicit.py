@@ -26,7 +26,7 @@ _NO_FRAMEWORK = re.compile(r"(?:Tokenizer(?:Fast)?|Processor|Config|FeatureExtra
 _WORDS = (
     frozenset(name.rpartition(".")[2] for name in data.FUNCTIONS)
     | frozenset(data.METHODS)
-    | frozenset(name for name, _ in data.KEYWORDS)
+    | frozenset(name for name, _unused in data.KEYWORDS)
     | frozenset(data.SCHEMES)
     | frozenset(
         "read_excel ExcelFile ExcelWriter to_excel read_parquet to_parquet style kde density from_pretrained pipeline"
@@ -140,7 +140,7 @@ class Implied:
     # --- rules
     def _function(self, node: ast.Call, dotted: str, line: int | None) -> None:
         dists = data.FUNCTIONS.get(dotted)
-        top, _, rest = dotted.partition(".")
+        top, _unused, rest = dotted.partition(".")
         if dists:
             self._add(dists, dotted, line)
         else:

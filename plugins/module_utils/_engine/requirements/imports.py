@@ -187,7 +187,7 @@ class _Reader(Walker):
         if any(raises(handler.body) for handler in handlers):
             return False, False
         # Either the first choice is there anyway, or the code can do without it.
-        return bool(ours) or not any(True for _ in imports_in(node.body)), True
+        return bool(ours) or not any(True for _unused in imports_in(node.body)), True
 
     def _distributions(self, body: list[ast.stmt]) -> set[str]:
         """Return the distributions that the imports of a block need; empty when they are there anyway."""

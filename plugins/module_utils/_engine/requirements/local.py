@@ -53,7 +53,7 @@ class LocalModules:
             self.made.update(posixpath.basename(path) for path in _WRITTEN.findall(source))
         if "path" in source or "%cd" in source or "chdir" in source:
             for parts in _PATH_CALL.findall(source):
-                added = posixpath.join(*[text for _, text in _TEXT.findall("".join(parts))] or [parts[1] or "."])
+                added = posixpath.join(*[text for _unused, text in _TEXT.findall("".join(parts))] or [parts[1] or "."])
                 path = os.path.realpath(os.path.join(folder, added))
                 if path not in self.folders and os.path.commonpath([path, self.root]) == self.root:
                     self.folders.append(path)
@@ -129,7 +129,7 @@ def _within(top: str, parts: list[str]) -> str:
 def submodules(path: str, node: ast.ImportFrom) -> list[str]:
     """Return the files that a relative import in the file at path leads to."""
     folder = os.path.dirname(path)
-    for _ in range(node.level - 1):
+    for _unused in range(node.level - 1):
         folder = os.path.dirname(folder)
     base = os.path.join(folder, *(node.module or "").split(".")) if node.module else folder
     candidates = [base] + [os.path.join(base, alias.name) for alias in node.names]

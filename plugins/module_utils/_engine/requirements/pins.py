@@ -98,7 +98,9 @@ def _resolved(resolution: Resolution, root: Path, python: str) -> dict[str, str]
         command += [word for line in resolution.requirements for word in _words(line)]
     listing = "".join(line + "\n" for line in resolution.requirements)
     try:
-        answer = subprocess.run(command, input=listing, capture_output=True, text=True, timeout=TIMEOUT, cwd=root)
+        answer = subprocess.run(
+            command, input=listing, capture_output=True, text=True, timeout=TIMEOUT, cwd=root, check=False
+        )
     except OSError as error:
         raise EngineError(
             f"{command[0]} cannot be started ({error.strerror}): give an interpreter as pin_python."

@@ -89,10 +89,10 @@ class Walker:
             item = pending.pop()
             if type(item) in _LEAVES:
                 continue
-            if type(item) is ast.Call:
+            if isinstance(item, ast.Call):
                 calls.append(item)
             for inner in vars(item).values():
-                if type(inner) is list:
+                if isinstance(inner, list):
                     pending += inner
                 elif type(inner) not in _LEAVES:
                     pending.append(inner)

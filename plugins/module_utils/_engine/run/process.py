@@ -167,7 +167,7 @@ class _Launcher:
                     worker = self._dismiss(worker)
                 finishing.append(self.finishers.submit(self._finish, index, attempt))
             except Exception as error:
-                self.ended.put((index, _result(request, "results_missing", message=f"{error}")))
+                self.ended.put((index, _result(request, _reason_of(error), message=f"{error}")))
         wait(finishing)  # a kernel dies with the thread that started it
         if worker:
             self._dismiss(worker)
@@ -245,7 +245,7 @@ class _Launcher:
         except Cancelled:
             attempt.failure = ("interrupted", None)
         except (OSError, ValueError) as error:
-            attempt.failure = ("results_missing", f"{type(error).__name__}: {error}")
+            attempt.failure = (_reason_of(error), f"{type(error).__name__}: {error}")
 
     # --- the end of a run ---
 
@@ -269,10 +269,14 @@ class _Launcher:
             result = self._judge(attempt)
             results.store(result, attempt.request)
         except Exception as error:
-            result = _result(attempt.request, "results_missing", message=f"{type(error).__name__}: {error}")
+            result = _result(attempt.request, _reason_of(error), message=f"{type(error).__name__}: {error}")
         remove_tree(attempt.place.root)
         remove_tree(attempt.place.sockets)
         self.ended.put((index, result))
+
+    def _full(self) -> str:
+        place = os.path.dirname(self.root)
+        return f"The disk is full in {place}, where runs have their files: free space there, or set TMPDIR to another place."
 
     def _judge(self, attempt: _Attempt) -> RunResult:
         request, place, event = attempt.request, attempt.place, attempt.event
@@ -286,7 +290,8 @@ class _Launcher:
             known.update(reason=reason, cell=attempt.current, duration=time.monotonic() - attempt.begin)
             return results.salvage(attempt.cells, request, place.output, **known)
         if event["event"] == "failed":
-            known.update(reason="results_missing", message=event["message"])
+            message = self._full() if event["reason"] == "disk_full" else event["message"]
+            known.update(reason=event["reason"], message=message, cell=attempt.current)
             return results.salvage(attempt.cells, request, place.output, **known)
         if attempt.kernel and reason == "kernel_died":
             killed = program.memory_kills() > attempt.killed
@@ -299,6 +304,12 @@ class _Launcher:
         except results.Corrupt as error:
             known.update(reason="results_corrupt", message=f"{error}.")
         return results.salvage(attempt.cells, request, place.output, **known)
+
+
+def _reason_of(error: Exception) -> str:
+    """Return the reason of a run that ends with an error of our own file operations."""
+    cause = error.__cause__ if isinstance(error, EngineError) else error
+    return "disk_full" if getattr(cause, "errno", None) in program.DISK_ERRORS else "results_missing"
 
 
 def _worker_death(worker: Worker, attempt: _Attempt, last_words: str) -> tuple[str, str]:

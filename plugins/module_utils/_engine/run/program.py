@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import errno
 import hashlib
 import json
 import os
@@ -36,6 +37,7 @@ SAVE_EVERY = 5.0  # seconds between two saves of a notebook that still runs
 TAIL_BYTES, TAIL_LINES = 16384, 20
 ERROR_BYTES = 100_000  # of an error's text and of its traceback
 INJECTED = "injected-parameters"
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT)
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
 
 _INSTALL = re.compile(r"\b(?:pip3?|conda|mamba|micromamba)\b[^\n]*\binstall\b")
@@ -228,7 +230,7 @@ def explain_death(code, log_tail, memory_killed):
     if (code == -signal.SIGKILL and memory_killed) or _MEMORY_TEXT.search("\n".join(log_tail)):
         return "out_of_memory", "The kernel ended because memory ran out."
     if code == -signal.SIGXCPU:
-        return "kernel_died", "The kernel was ended because it used up its CPU time."
+        return "cpu_limit", "The kernel was ended because it used up its CPU time."
     if code is None:
         return "kernel_died", "The kernel ended in the middle of the run."
     if code < 0:
@@ -704,7 +706,8 @@ def serve():
             reason, digest = asyncio.run(run_task(json.loads(line), notify))
             notify({"event": "done", "reason": reason, "sha256": digest})
         except Exception as error:
-            notify({"event": "failed", "message": f"{type(error).__name__}: {error}"})
+            reason = "disk_full" if getattr(error, "errno", None) in DISK_ERRORS else "results_missing"
+            notify({"event": "failed", "reason": reason, "message": f"{type(error).__name__}: {error}"})
 
 
 def run_request(path):
@@ -737,7 +740,7 @@ def run_request(path):
                 asyncio.get_running_loop().add_signal_handler(number, lambda: run.stop("interrupted"))
 
         task = {"request": request, "notebook": notebook, "output": output, "start": start}
-        print(asyncio.run(run_task(task, on_start=on_start))[1])
+        sys.stdout.write(asyncio.run(run_task(task, on_start=on_start))[1] + "\n")
 
 
 def main(arguments):
@@ -749,7 +752,7 @@ def main(arguments):
         return serve()
     if arguments[:1] == ["--request"] and len(arguments) == 2:
         return run_request(arguments[1])
-    sys.exit("usage: program.py --request FILE | --serve")
+    raise SystemExit("usage: program.py --request FILE | --serve")
 
 
 if __name__ == "__main__":

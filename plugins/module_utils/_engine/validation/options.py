@@ -65,7 +65,7 @@ def _spec(params: dict) -> Spec:
         path=Path(params["path"]).absolute(),
         environments=tuple(_values(EnvironmentResult, params["environments"], "environments")),
         resolutions=tuple(_values(Resolution, params["resolutions"], "resolutions")),
-        refused=tuple(params["refused"]),
+        refused=_refused(params["refused"]),
         defaults=Settings(
             parameters=params["parameters"],
             timeout=params["timeout"] or None,
@@ -88,6 +88,14 @@ def _spec(params: dict) -> Spec:
         workers=params["workers"] or os.cpu_count() or 1,
         **{name: params[name] for name in ("reuse", "max_age", "repair", "retries", "fail_on", "cache_dir")},
     )
+
+
+def _refused(entries: list[dict]) -> tuple[dict, ...]:
+    if any(not {"notebook", "code", "message"} <= entry.keys() for entry in entries):
+        raise EngineError(
+            "refused has an entry without notebook, code or message: hand on what notebook_requirements returned as refused."
+        )
+    return tuple(entries)
 
 
 def _passed(names: list[str]) -> dict:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fnmatch
+import keyword
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -94,10 +95,10 @@ def check(spec: Spec) -> None:
     for name, number, least in (("workers", spec.workers, 1), ("repair", spec.repair, 0), ("retries", spec.retries, 0)):
         if number < least:
             raise EngineError(f"{name} is {number}: give a whole number of at least {least}.")
-    for name, seconds in (("timeout", spec.defaults.timeout), ("cell_timeout", spec.defaults.cell_timeout)):
-        if seconds is not None and seconds <= 0:
-            raise EngineError(f"{name} is {seconds}: give a number of seconds above 0, or leave it out for no limit.")
-    if spec.golden and not (spec.path / spec.golden).is_dir():
+    _check_times(spec.defaults.timeout, spec.defaults.cell_timeout)
+    _check_parameters(spec.defaults.parameters)
+    _check_variables(spec.environment)
+    if spec.golden and not ((spec.path / spec.golden).is_dir() and _below(spec.path, spec.golden)):
         raise EngineError(
             f"There is no directory {spec.golden} in {spec.path}: golden names the directory of golden notebooks."
         )
@@ -111,6 +112,24 @@ def check(spec: Spec) -> None:
             )
 
 
+def _check_times(timeout: float | None, cell_timeout: float | None, of: str = "") -> None:
+    for name, seconds in (("timeout", timeout), ("cell_timeout", cell_timeout)):
+        if seconds is not None and seconds < 0:
+            raise EngineError(f"{name}{of} is {seconds:g}: give a number of seconds above 0, or 0 for no limit.")
+
+
+def _check_parameters(parameters: dict) -> None:
+    for name in parameters:
+        if not str(name).isidentifier() or keyword.iskeyword(name):
+            raise EngineError(f"The parameter {name!r} is no name of Python: parameters become variables of the notebook.")
+
+
+def _check_variables(variables: dict) -> None:
+    for name, value in variables.items():
+        if not name or "=" in name or "\0" in name + value:
+            raise EngineError(f"The variable {name!r} cannot be set: its name is empty, or holds = or a null character.")
+
+
 def _check_override(spec: Spec, override: dict) -> None:
     unknown = sorted(set(override) - {"notebooks", *OVERRIDABLE})
     if unknown:
@@ -120,6 +139,9 @@ def _check_override(spec: Spec, override: dict) -> None:
             raise EngineError(
                 f"{name} of the override for {override.get('notebooks')} is no dictionary: give names and values."
             )
+    of = f" of the override for {override.get('notebooks')}"
+    _check_times(override.get("timeout"), override.get("cell_timeout"), of)
+    _check_parameters(override.get("parameters") or {})
     if not any(_names(override, notebook) for notebook in spec.notebooks):
         raise EngineError(
             f"The override for {override.get('notebooks')} names none of the notebooks: give paths or globs relative to the source."
@@ -140,10 +162,13 @@ def _merged(base: Settings, override: dict) -> dict:
             given[name] = {**getattr(base, name), **value}
     for name in ("timeout", "cell_timeout"):
         if name in given:
-            given[name] = float(given[name])
+            given[name] = float(given[name]) or None
     return given
 
 
 def _inside(root: Path, relative: str) -> bool:
-    target = (root / relative).resolve()
-    return target.is_file() and target.is_relative_to(root.resolve())
+    return (root / relative).is_file() and _below(root, relative)
+
+
+def _below(root: Path, relative: str) -> bool:
+    return (root / relative).resolve().is_relative_to(root.resolve())

@@ -47,7 +47,7 @@ def _rebuild(hint, item):
         return None
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
-        inner = [arg for arg in typing.get_args(hint) if arg is not type(None)]
+        inner = [arg for arg in typing.get_args(hint) if arg is not types.NoneType]
         return _rebuild(inner[0], item) if len(inner) == 1 else item
     if origin is tuple:
         return tuple(_rebuild(typing.get_args(hint)[0], inner) for inner in item)

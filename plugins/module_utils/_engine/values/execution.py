@@ -14,6 +14,7 @@ REASONS = (
     "cell_timeout",  # a cell took longer than cell_timeout
     "run_timeout",  # the whole run took longer than timeout
     "kernel_died",  # the kernel process ended by itself
+    "cpu_limit",  # the limit of CPU time
     "out_of_memory",  # the memory limit, or the kernel was killed for memory
     "system_exit",  # sys.exit() or quit() before the last cell
     "stdin_requested",  # input() or getpass()
@@ -22,6 +23,7 @@ REASONS = (
     "kernel_start_failed",  # no kernel came up, after retries
     "results_missing",  # the runner ended without a results file
     "results_corrupt",  # the results file does not match its checksum
+    "disk_full",  # no room for the run's own files
     "interrupted",  # SIGINT or SIGTERM reached the launcher
 )
 

@@ -142,9 +142,20 @@ TABLE: tuple[Entry, ...] = (
     Entry(
         "disk_full",
         _SETUP,
-        "The disk is full, or a file is larger than the limit allows.",
-        ("Free space where the cache directory lies, or choose another.", "Or raise limits.file_size."),
-        patterns=(r"No space left on device", r"Disk quota exceeded", r"\[Errno (?:28|122|27)\]", r"File too large"),
+        "The disk is full.",
+        (
+            "Free space where temporary files lie and where the cache directory lies.",
+            "Or choose others: TMPDIR for the files of runs, cache_dir for environments and verdicts.",
+        ),
+        reasons=("disk_full",),
+        patterns=(r"No space left on device", r"Disk quota exceeded", r"\[Errno (?:28|122)\]"),
+    ),
+    Entry(
+        "file_size_exceeded",
+        _CODE,
+        "The notebook writes a file that is larger than the limit.",
+        ("Write less to one file, or raise limits.file_size.",),
+        patterns=(r"\[Errno 27\]", r"File too large"),
     ),
     Entry(
         "dependency_build_failed",
@@ -270,10 +281,11 @@ TABLE: tuple[Entry, ...] = (
     Entry(
         "permission_denied",
         _SETUP,
-        "The notebook writes where it may not.",
+        "The notebook does what a run may not do.",
         (
-            "Write to the working directory, to the home directory or to a temporary one: those are always writable.",
-            "Do not count on a fixed user id or on files of the installed packages being writable.",
+            "Read files of the source, and write to the working directory, the home directory or a temporary one: "
+            "those are always open.",
+            "Do not count on a fixed user id, on rights of root or on files of the installed packages being writable.",
         ),
         patterns=(r"^PermissionError\b", r"\[Errno (?:13|1|30)\]", r"Read-only file system", r"Permission denied"),
     ),
@@ -327,6 +339,13 @@ TABLE: tuple[Entry, ...] = (
         "The notebook took longer than timeout.",
         ("Raise timeout, or make the notebook do less when validated, for example by a parameter.",),
         reasons=("run_timeout",),
+    ),
+    Entry(
+        "cpu_limit_exceeded",
+        _CODE,
+        "The notebook used up its CPU time.",
+        ("Raise limits.cpu, or make the notebook do less when validated, for example by a parameter.",),
+        reasons=("cpu_limit",),
     ),
     Entry(
         "kernel_died",

@@ -74,7 +74,6 @@ def _cells(notebook: dict, options: GoldenOptions) -> list[tuple[int, dict]]:
 
 def _alone(golden: tuple[int, dict] | None, executed: tuple[int, dict] | None) -> CellDiff:
     if executed is None:
-        assert golden is not None
         text = source(golden[1])
         return CellDiff(
             golden[0],

@@ -158,7 +158,7 @@ class Declarations:
         name = posixpath.basename(relative)
         reader = dict(FORMATS).get(name) or _BY_SUFFIX.get(posixpath.splitext(name)[1].lower())
         if reader is None:
-            known = ", ".join(known for known, _ in FORMATS)
+            known = ", ".join(known for known, _unused in FORMATS)
             raise invalid(relative, f"has a form that is not known: use pip's requirements form, or one of {known}.")
         return reader
 

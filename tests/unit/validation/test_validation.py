@@ -221,7 +221,7 @@ def test_verdicts_that_nobody_asked_for_are_forgotten(validate):
         ({"limits": {"memory": "lots"}}, "limits.memory is 'lots'"),
         ({"pass_variables": ["NOT_SET_ANYWHERE"]}, "pass_variables names NOT_SET_ANYWHERE"),
         ({"timeout": -1}, "timeout is -1"),
-        ({"golden": ".."}, "golden names the directory of golden notebooks"),
+        ({"golden": "../other"}, "golden names the directory of golden notebooks"),
         ({"overrides": [{"notebooks": ["a.ipynb"], "cell_timeout": -3}]}, "cell_timeout of the override"),
         ({"overrides": [{"notebooks": ["a.ipynb"], "parameters": {"class": 1}}]}, "The parameter 'class'"),
         ({"parameters": {"two words": 1}}, "The parameter 'two words'"),
@@ -233,6 +233,7 @@ def test_verdicts_that_nobody_asked_for_are_forgotten(validate):
 )
 def test_what_cannot_be_meant_is_refused_before_anything_runs(validate, options, sentence):
     validate.notebook("a.ipynb", "1")
+    (validate.root.parent / "other").mkdir()
     with pytest.raises(EngineError) as caught:
         validate(**options)
     assert sentence in caught.value.message

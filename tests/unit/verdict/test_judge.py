@@ -184,6 +184,7 @@ def test_what_no_distribution_adds_is_no_missing_distribution(evalue, code):
         ),
         ("OSError", "[Errno 30] Read-only file system: '/etc/x'", (), "permission_denied"),
         ("OSError", "[Errno 28] No space left on device", (), "disk_full"),
+        ("OSError", "[Errno 27] File too large", (), "file_size_exceeded"),
         ("URLError", "<urlopen error [Errno -3] Temporary failure in name resolution>", (), "network_unavailable"),
         ("ConnectionError", "HTTPSConnectionPool(host='x', port=443): Max retries exceeded", (), "network_unavailable"),
         ("ValueError", "The python kernel does not appear to be a conda environment.", (), "runtime_install_failed"),
@@ -203,7 +204,7 @@ def test_errors_are_recognised(ename, evalue, traceback, code):
     said = verdict(ename, evalue, traceback)
     assert said.code == code and said.advice and said.module is None
     assert said.retryable == (code == "network_unavailable")
-    assert "Cell 2 fails with" in said.cause
+    assert "Cell 2 fails with" in said.cause and not said.cause.endswith(":")
 
 
 @pytest.mark.parametrize(

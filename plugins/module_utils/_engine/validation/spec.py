@@ -100,7 +100,7 @@ def check(spec: Spec) -> None:
     _check_variables(spec.environment)
     if spec.golden and not ((spec.path / spec.golden).is_dir() and _below(spec.path, spec.golden)):
         raise EngineError(
-            f"There is no directory {spec.golden} in {spec.path}: golden names the directory of golden notebooks."
+            f"There is no directory {spec.golden} below {spec.path}: golden names the directory of golden notebooks."
         )
     for override in spec.overrides:
         _check_override(spec, override)
@@ -121,13 +121,17 @@ def _check_times(timeout: float | None, cell_timeout: float | None, of: str = ""
 def _check_parameters(parameters: dict) -> None:
     for name in parameters:
         if not str(name).isidentifier() or keyword.iskeyword(name):
-            raise EngineError(f"The parameter {name!r} is no name of Python: parameters become variables of the notebook.")
+            raise EngineError(
+                f"The parameter {name!r} is no name of Python: parameters become variables of the notebook."
+            )
 
 
 def _check_variables(variables: dict) -> None:
     for name, value in variables.items():
         if not name or "=" in name or "\0" in name + value:
-            raise EngineError(f"The variable {name!r} cannot be set: its name is empty, or holds = or a null character.")
+            raise EngineError(
+                f"The variable {name!r} cannot be set: its name is empty, or holds = or a null character."
+            )
 
 
 def _check_override(spec: Spec, override: dict) -> None:

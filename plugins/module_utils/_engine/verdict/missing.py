@@ -90,7 +90,7 @@ def error_text(error: CellError | None) -> str:
     if error is None:
         return ""
     if error.ename and error.ename not in ("None", "NoneType"):
-        return f"{error.ename}: {terminal_text(error.evalue)}"
+        return f"{error.ename}: {terminal_text(error.evalue)}".rstrip(": ")
     text = terminal_text("\n".join(error.traceback))
     found = list(_LAST_LINE.finditer(text))
     return found[-1].group() if found else text.strip()[-500:]

@@ -150,8 +150,8 @@ class Directory:
 
 def refusal(root: Path, error: OSError) -> EngineError:
     """Turn what the operating system said into one sentence."""
-    place = error.filename if isinstance(error.filename, str) else str(root)
+    place = f"{error.filename}: " if isinstance(error.filename, str) and error.filename != str(root) else ""
     return EngineError(
-        f"The report cannot be written to {root}: {place}: {error.strerror or error}. Choose a report_dir that can be written to.",
+        f"The report cannot be written to {root}: {place}{error.strerror or error}. Choose a report_dir that can be written to.",
         code="report_dir_invalid",
     )

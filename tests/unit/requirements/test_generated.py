@@ -225,7 +225,7 @@ class TestImplicit:
             ("import pandas as pd\npd.read_hdf('x')\ndf.to_hdf('x')", ["tables"]),
             ("import pandas as pd\npd.read_html('x')", ["lxml"]),
             ("import pandas as pd\ndf.to_markdown()", ["tabulate"]),
-            ("import pandas as pd\ndf.style.background_gradient()", ["jinja2"]),
+            ("import pandas as pd\ndf.style.background_gradient()", ["jinja2", "matplotlib"]),
             ("import pandas as pd\ndf.x.plot()", ["matplotlib"]),
             ("import pandas as pd\ndf.plot.scatter('x', 'y')", ["matplotlib"]),
             ("import pandas as pd\ndf.hist()", ["matplotlib"]),
@@ -279,7 +279,7 @@ class TestImplicit:
         [
             ("%matplotlib inline", ["matplotlib"]),
             ("%matplotlib widget", ["matplotlib", "ipympl"]),
-            ("%pylab inline", ["matplotlib"]),
+            ("%pylab inline", ["matplotlib", "numpy"]),
             ("%load_ext autoreload\n%autoreload 2", []),
             ("%load_ext watermark", ["watermark"]),
             ("%load_ext line_profiler\n%lprun -f f f()", ["line-profiler"]),

@@ -35,7 +35,7 @@ def lines(root, *sources, **keys):
         ("!python3.11 -m pip install a b", "!pip install"),
         ("!{sys.executable} -m pip install a b", "!pip install"),
         ('!"{sys.executable}" -m pip install a b', "!pip install"),
-        ("!$sys.executable -m pip install a b", None),
+        ("!$sys.executable -m pip install a b", "!pip install"),
         ("!/opt/venv/bin/pip install a b", "!pip install"),
         ("!sudo -H pip install a b", "!pip install"),
         ("!yes | pip install a b", "!pip install"),

@@ -142,7 +142,10 @@ def _translate(lines: list[str]) -> list[str]:
             name, rest, body = _cell_magic(stripped, lines[position + 1 :])
             if not _runs_python(name, body):
                 return [*out, _call("run_cell_magic", name, rest, "\n".join(body)), *[""] * len(body)]
-            out.append(_call("run_cell_magic", name, rest, ""))
+            # What stands behind %%timeit is code as well: its setup.
+            setup = _line_magic(f"%{name} {rest}") if name == "timeit" and rest else ""
+            good = setup and isinstance(_tree(setup), ast.Module)
+            out.append(setup if good else _call("run_cell_magic", name, rest, ""))
             position += 1
             continue
         # Comments may stand above a cell magic: hosting services write form fields there.

@@ -109,6 +109,9 @@ class Constants:
             texts = [self.text(item) for item in node.elts]
             return None if None in texts else t.cast("list[str]", texts)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "split":
+            if getattr(node.func.value, "id", "") == "shlex" and node.args:
+                text = self.text(node.args[0])
+                return text.split() if text is not None else None
             owner = self.text(node.func.value)
             return owner.split() if owner is not None and not node.args else None
         return None

@@ -17,6 +17,7 @@ if t.TYPE_CHECKING:
 _NAME = re.compile(r"^([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(?=$|[\[@<>=!~;,(\s])")
 _EGG = re.compile(r"#(?:.*&)?egg=([\w.-]+)")
 _WHEEL = re.compile(r"([A-Za-z0-9_.]+?)-\d[^/]*\.(?:whl|zip|tar\.gz|tgz|tar\.bz2)(?=$|[#\s;])")
+_ARCHIVE = re.compile(r"://(?:www\.|codeload\.)?github\.com/[^/]+/([\w.-]+)/(?:archive|zip|tar\.gz|zipball|tarball)/")
 _REPOSITORY = re.compile(r"/([\w.-]+?)(?:\.git)?(?:@[^/#]*)?(?:#.*)?$")
 
 
@@ -31,7 +32,10 @@ def name_of(line: str) -> str | None:
     match = (
         _NAME.match(text)
         if "://" not in text.split("@")[0]
-        else _EGG.search(text) or _WHEEL.search(text) or _REPOSITORY.search(text.split(";")[0].strip())
+        else _EGG.search(text)
+        or _ARCHIVE.search(text)
+        or _WHEEL.search(text)
+        or _REPOSITORY.search(text.split(";")[0].strip())
     )
     match = match or _WHEEL.search(text)
     return canonical(match.group(1)) if match else None

@@ -28,11 +28,12 @@ _WORDS = (
     | frozenset(data.METHODS)
     | frozenset(name for name, _unused in data.KEYWORDS)
     | frozenset(data.SCHEMES)
+    | data.STYLER_COLOURS
     | frozenset(
         "read_excel ExcelFile ExcelWriter to_excel read_parquet to_parquet style kde density from_pretrained pipeline"
         " open_dataset open_dataarray load_dataset to_netcdf engine create_engine extension fetch_openml data backend"
         " options run_line_magic run_cell_magic magic use set_output load_ext interpolate corr scheme"
-        " bivariate hvplot import_module __import__ importorskip".split()
+        " bivariate hvplot import_module __import__ importorskip BeautifulSoup load load_metric hdf5 draw".split()
     )
 )
 
@@ -53,6 +54,7 @@ class Implied:
     def __init__(self, make: Callable[[str, str, str, int | None], Need]) -> None:
         self._make = make
         self._aliases: dict[str, str] = {}
+        self._stars: list[str] = []
         self._modules: set[str] = set()
         self._candidates: list[_Candidate] = []
 
@@ -62,7 +64,10 @@ class Implied:
         return any(part in source for part in _PARTS) or not _WORDS.isdisjoint(_WORD.findall(source))
 
     def bind(self, name: str, dotted: str) -> None:
-        self._aliases[name] = dotted
+        if name == "*":
+            self._stars.append(dotted.removesuffix(".*"))
+        else:
+            self._aliases[name] = dotted
 
     def is_bound(self, name: str) -> bool:
         return name in self._aliases
@@ -80,8 +85,18 @@ class Implied:
             return None
         root = self._aliases.get(node.id)
         if root is None:
-            return node.id if not attributes and node.id.startswith("__") else None
+            if attributes:
+                return None
+            return node.id if node.id.startswith("__") else self._starred(node.id)
         return ".".join([root, *reversed(attributes)])
+
+    def _starred(self, name: str) -> str | None:
+        """Return the dotted name of a function of which a rule speaks and that ``from MODULE import *`` may bring."""
+        for module in self._stars:
+            rules = _FAMILIES.get(module, ())
+            if f"{module}.{name}" in data.FUNCTIONS or any(pattern.match(name) for pattern, _ in rules):
+                return f"{module}.{name}"
+        return None
 
     # --- what the walk meets
     def imported(self, full: str, line: int | None) -> None:
@@ -164,11 +179,22 @@ class Implied:
             self._add("pooch", dotted, line)
         elif top == "transformers" and (last in ("from_pretrained", "pipeline")):
             self._framework(dotted, line)
-        elif top in ("holoviews", "panel", "hvplot") and last == "extension":
+        elif dotted == "igraph.plot" and not any(keyword.arg == "target" for keyword in node.keywords):
+            self._add("pycairo", dotted, line)
+        elif top in ("holoviews", "panel", "hvplot", "geoviews") and last == "extension":
             self._extensions(node, dotted, line)
         elif last == "create_engine" or dotted in ("sqlalchemy.engine.url.URL.create",):
             for text in _texts(node):
                 self._address(text, dotted, line)
+        elif dotted == "bs4.BeautifulSoup":
+            for text in _texts(node)[-1:]:
+                self._add(data.PARSERS.get(text, ""), f"BeautifulSoup(..., {text!r})", line)
+        elif dotted in ("evaluate.load", "datasets.load_metric"):
+            for text in _texts(node)[:1]:
+                self._add(data.EVALUATED.get(text, ""), f"{dotted}({text!r})", line)
+        elif dotted in ("mdtraj.load", "mdtraj.iterload", "mdtraj.open"):
+            if any(text.endswith((".h5", ".hdf5")) for text in _texts(node)):
+                self._add("tables", f"{dotted} of HDF5", line)
         elif dotted == "matplotlib.use" and _texts(node) and _texts(node)[0] in data.BACKENDS:
             self._add(data.BACKENDS[_texts(node)[0]], dotted, line)
         if top in data.READERS:
@@ -191,6 +217,8 @@ class Implied:
             self._add(rule[1], f".{method}()", line, rule[0], unless="".join(rule[2:]))
         if owner == "style" and method in data.STYLER:
             self._add("jinja2", f".style.{method}()", line, "pandas")
+            if method in data.STYLER_COLOURS:
+                self._add("matplotlib", f".style.{method}()", line, "pandas")
         elif owner == "plot":
             self._add("matplotlib", f".plot.{method}()", line, "pandas geopandas xarray")
             if method in ("kde", "density"):

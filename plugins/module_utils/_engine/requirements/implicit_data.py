@@ -73,6 +73,35 @@ IMPORTS = {
     "tensorflow_probability": "tensorflow tf-keras",
     "tensorflow_addons": "tensorflow",
     "keras_tuner": "tensorflow",
+    "astropy.cosmology": "scipy",
+    "astropy.modeling.fitting": "scipy",
+    "astropy.visualization.quantity_support": "matplotlib",
+    "librosa.display": "matplotlib",
+    "mdtraj.reporters": "tables",
+    "mesa.visualization": "altair matplotlib solara",
+    "flax.metrics.tensorboard": "tensorflow",
+    "aif360.algorithms.inprocessing.AdversarialDebiasing": "tensorflow",
+    "aif360.algorithms.inprocessing.adversarial_debiasing": "tensorflow",
+    "aif360.algorithms.inprocessing.ExponentiatedGradientReduction": "fairlearn",
+    "aif360.algorithms.inprocessing.exponentiated_gradient_reduction": "fairlearn",
+    "aif360.algorithms.inprocessing.GridSearchReduction": "fairlearn",
+    "aif360.algorithms.inprocessing.grid_search_reduction": "fairlearn",
+    "aif360.algorithms.preprocessing.optim_preproc_helpers.opt_tools": "cvxpy",
+    "aif360.sklearn.inprocessing.ExponentiatedGradientReduction": "fairlearn",
+    "aif360.sklearn.inprocessing.GridSearchReduction": "fairlearn",
+    "aif360.sklearn.preprocessing.FairAdapt": "rpy2",
+    "prophet.plot.plot_plotly": "plotly",
+    "prophet.plot.plot_components_plotly": "plotly",
+    "qiskit.visualization": "matplotlib",
+    "rdkit.Chem.PandasTools": "pandas",
+    "tobler.util.h3fy": "h3",
+    "langchain.chat_models.ChatOpenAI": "openai",
+    "langchain.embeddings.OpenAIEmbeddings": "openai tiktoken",
+    "langchain.embeddings.openai.OpenAIEmbeddings": "openai tiktoken",
+    "langchain.llms.OpenAI": "openai",
+    "langchain.document_loaders.WebBaseLoader": "beautifulsoup4",
+    "langchain_community.document_loaders.WebBaseLoader": "beautifulsoup4",
+    "langchain.vectorstores.Pinecone": "pinecone",
     "pyro.contrib.funsor": "funsor",
     "langchain_community.vectorstores.FAISS": "faiss-cpu",
     "langchain_community.vectorstores.Chroma": "chromadb",
@@ -127,6 +156,15 @@ FUNCTIONS = {
     "scipy.spatial.voronoi_plot_2d": "matplotlib",
     "scipy.spatial.delaunay_plot_2d": "matplotlib",
     "scipy.spatial.convex_hull_plot_2d": "matplotlib",
+    "pennylane.draw_mpl": "matplotlib",
+    "iminuit.minimize": "scipy",
+    "libpysal.graph.Graph.build_spatial_matches": "pulp",
+    "mdtraj.load_hdf5": "tables",
+    "mdtraj.chemical_shifts_ppm": "pandas",
+    "mdtraj.chemical_shifts_shiftx2": "pandas",
+    "mdtraj.chemical_shifts_spartaplus": "pandas",
+    "tobler.util.h3fy": "h3",
+    "pyvista.set_jupyter_backend": "trame trame-vtk trame-vuetify",
     "sklearn.datasets.fetch_openml": "pandas",
     "sklearn.datasets.load_sample_image": "pillow",
     "sklearn.datasets.load_sample_images": "pillow",
@@ -240,6 +278,12 @@ FUNCTIONS = {
     "diffusers.StableDiffusionPipeline.from_pretrained": "torch transformers",
 }
 
+# Tokenizers of transformers that are written with sentencepiece; the fast ones (...TokenizerFast) do without.
+SENTENCEPIECE = (
+    "Albert|BertGeneration|BigBird|Camembert|CodeLlama|DebertaV2|FNet|Gemma|GPTSw3|Llama|M2M100|Marian|MBart|MBart50"
+    "|MT5|NllbTokenizer|Pegasus|PLBart|Reformer|RemBert|SeamlessM4T|Speech2Text|T5|XGLM|XLMProphetNet|XLMRoberta|XLNet"
+)
+
 # Top module -> families of functions, by a pattern over the rest of the dotted name.
 FAMILIES = {
     "networkx": ((r"draw\w*$|drawing\.nx_pylab\.", "matplotlib"),),
@@ -247,9 +291,12 @@ FAMILIES = {
     "shap": ((r"(?:plots\.(?!force|text|initjs)\w+|\w+_plot)$", "matplotlib"),),
     "sklearn": ((r"\w+\.\w*Display\.from_\w+$", "matplotlib"),),
     "statsmodels": ((r".*(?:graphics\.(?!utils)|qqplot|plot_\w+|interaction_plot|mosaic|ProbPlot)", "matplotlib"),),
-    "plotly": ((r"express\.data\.", "pandas"),),
     "hvplot": ((r"sampledata\.", "hvsampledata"),),
     "geopandas": ((r"\w+\.explore$", "folium matplotlib mapclassify"),),
+    "sympy": ((r"(?:plotting\.)?plot\w*$", "matplotlib"),),
+    "plotly": ((r"express\.data\.", "pandas"), (r"figure_factory\.create_facet_grid$", "pandas")),
+    "transformers": ((rf"(?:{SENTENCEPIECE})Tokenizer\.from_pretrained$", "sentencepiece"),),
+    "diffusers": ((r"\w*Pipeline\.from_pretrained$", "torch transformers"),),
 }
 
 # Method of an object of unknown type -> (modules of which one must be imported, distributions[, modules of which
@@ -286,7 +333,15 @@ METHODS = {
     "to_dataframe": ("google.cloud.bigquery", "pandas db-dtypes"),
     "to_graphviz": ("pymc bambi", "graphviz"),
     "push_to_hub": ("transformers", "huggingface-hub"),
-    "to_networkx": ("torch_geometric libpysal igraph dgl momepy pgmpy", "networkx"),
+    "to_networkx": ("torch_geometric libpysal igraph dgl momepy pgmpy hdbscan", "networkx"),
+    "numpy": ("torch", "numpy"),
+    "visualize": ("dask", "graphviz"),
+    "to_numpy": ("polars", "numpy"),
+    "to_arrow": ("polars", "pyarrow"),
+    "to_latex": ("pandas", "jinja2"),
+    "interactive": ("iminuit", "ipywidgets matplotlib"),
+    "plot_interactive": ("preliz", "ipywidgets"),
+    "build_spatial_matches": ("libpysal", "pulp"),
 }
 
 # pandas' Styler: df.style.METHOD(...)
@@ -297,6 +352,28 @@ STYLER = frozenset(
     format_index text_gradient set_sticky render highlight_quantile set_na_rep set_uuid apply_index
     """.split()
 )
+
+# Of these the ones that take their colours from matplotlib.
+STYLER_COLOURS = frozenset(["background_gradient", "text_gradient"])
+
+# Parser named to BeautifulSoup -> distributions.
+PARSERS = {"lxml": "lxml", "xml": "lxml", "lxml-xml": "lxml", "lxml-html": "lxml", "html5lib": "html5lib"}
+
+# Metric named to evaluate.load (and datasets.load_metric) -> distributions (its own requirements on the hub).
+EVALUATED = {
+    **dict.fromkeys(
+        "accuracy f1 precision recall roc_auc mse mae glue super_glue matthews_correlation".split(), "scikit-learn"
+    ),
+    **dict.fromkeys(["pearsonr", "spearmanr"], "scipy"),
+    **dict.fromkeys(["wer", "cer"], "jiwer"),
+    "bertscore": "bert-score",
+    "meteor": "nltk",
+    "rouge": "rouge-score nltk absl-py",
+    "sacrebleu": "sacrebleu",
+    "chrf": "sacrebleu",
+    "ter": "sacrebleu",
+    "seqeval": "seqeval",
+}
 
 # Method, the value of its ``method`` argument -> distributions, while pandas is imported.
 NUMERIC_METHODS = {
@@ -374,7 +451,7 @@ EXTENSIONS = {
 
 # Magic that a library gives without %load_ext, or that itself needs one -> distributions.
 MAGICS = {
-    "pylab": "matplotlib",
+    "pylab": "matplotlib numpy",
     "cython": "cython",
     "manim": "manim",
     "pybind11": "pybind11",
@@ -483,6 +560,11 @@ KEYWORDS = {
     ("transform_output", "polars"): ("", "sklearn", "polars"),
     ("transform", "pandas"): ("set_output", "sklearn", "pandas"),
     ("transform", "polars"): ("set_output", "sklearn", "polars"),
+    ("engine", "numba"): ("apply agg mean sum std", "pandas", "numba"),
+    ("backend", "plotly"): ("plot", "pandas", "plotly"),
+    ("integrator", "cvode"): ("", "pyodesys chempy", "pycvodes"),
+    ("statistic", "lowess"): ("correlogram", "esda", "statsmodels"),
+    ("output", "mpl"): ("draw", "qiskit", "matplotlib pylatexenc"),
     ("trendline", "ols"): ("", "plotly", "statsmodels pandas"),
     ("trendline", "lowess"): ("", "plotly", "statsmodels pandas"),
     ("nuts_sampler", "numpyro"): ("", "pymc", "numpyro"),

@@ -9,7 +9,11 @@ import os
 import re
 import typing as t
 import warnings
+from pathlib import Path
 
+from ..notebook import load
+from ..notebook.syntax import parse
+from ..values.errors import EngineError
 from . import names, names_data
 from .found import Need
 from .implicit import Implied
@@ -17,8 +21,6 @@ from .local import LocalModules, submodules
 from .walk import Walker, catches_imports, imports_host, imports_in, installs, raises, statements
 
 if t.TYPE_CHECKING:
-    from pathlib import Path
-
     from ..notebook.load import Notebook
 
 _MAX_LOCAL_FILES = 200
@@ -32,7 +34,7 @@ def needs(notebook: Notebook, root: Path) -> tuple[Need, ...]:
     The standard library, what ipykernel brings, and modules of the source tree are left out; the imports of local
     modules count. ``distribution`` is None for names that look like a missing local file.
     """
-    reader = _Reader(LocalModules(notebook, root))
+    reader = _Reader(LocalModules(notebook, root), notebook)
     for index, source, body in statements(notebook):
         reader.read_cell(index, source, body)
     reader.local_files()
@@ -42,9 +44,10 @@ def needs(notebook: Notebook, root: Path) -> tuple[Need, ...]:
 class _Reader(Walker):
     """Collects needs over the cells of one notebook and the local files that they import."""
 
-    def __init__(self, local: LocalModules) -> None:
+    def __init__(self, local: LocalModules, notebook: Notebook) -> None:
         super().__init__()
         self.local = local
+        self.notebook = notebook
         self.found: list[Need] = []
         self.implied = Implied(self._need)
         self.pending: list[tuple[str, int | None, bool]] = []
@@ -53,7 +56,7 @@ class _Reader(Walker):
         self.used: set[str] = set()
 
     def read_cell(self, index: int, source: str, body: tuple[ast.stmt, ...]) -> None:
-        self.begin(index, source, deep="%" in source or self.implied.triggers(source))
+        self.begin(index, source, deep="%" in source or ".py" in source or self.implied.triggers(source))
         self.block(body)
         if self.guarded:
             self._uses(body)
@@ -116,15 +119,16 @@ class _Reader(Walker):
         top = module.partition(".")[0]
         if not top or names.is_stdlib(top) or names.is_base(top) or names.is_hosted(full):
             return
-        files = self.local.files(full)
-        if files is None and "." in module and self.local.file(module) is not None:
+        own = self.local.project_of(top)
+        files = None if own else self.local.files(full)
+        if files is None and not own and "." in module and self.local.file(module) is not None:
             files = [self.local.file(module) or ""]
         if files is not None:
             self.pending += ((path, self.cell, bool(self.optional)) for path in files if path)
             return
         self.implied.imported(full, self._at(node))
-        distribution = self.local.project_of(top) or names.distribution_of(full)
-        if top.lower() in names_data.GENERIC:
+        distribution = own or names.distribution_of(full)
+        if top.lower() in names_data.GENERIC or (self.local.clones and not own and not names.is_popular(full)):
             distribution = None
         self.found.append(self._need(top, distribution, f"import {module}", self._at(node)))
         if self.optional and bound:
@@ -140,6 +144,9 @@ class _Reader(Walker):
         method = node.func.attr if isinstance(node.func, ast.Attribute) else None
         if method in ("run_line_magic", "run_cell_magic", "magic"):
             self._magic(node, method)
+        elif method == "system" and node.args and isinstance(node.args[0], ast.Constant):
+            for name in _PYTHON_SCRIPT.findall(str(node.args[0].value)):
+                self._script(name)
         self.implied.called(node, dotted, self._at(node))
 
     def assigned(self, node: ast.Assign) -> None:
@@ -155,15 +162,27 @@ class _Reader(Walker):
         if name in ("run", "run_path") and rest.split()[:1]:
             self._script(rest.split()[0].strip("'\""))
         if method == "run_cell_magic" and name in ("writefile", "file") and rest.endswith(".py") and len(texts) > 2:
-            self._text(texts[2], node.lineno)
+            if self._mentioned(os.path.basename(rest.split()[-1]).removesuffix(".py")):
+                self._text(texts[2], node.lineno)
         self.implied.magic(name, rest, self._at(node), cell=method == "run_cell_magic")
 
     def _script(self, name: str) -> None:
         for candidate in (name, name + ".py"):
             path = os.path.normpath(os.path.join(self.local.folders[0], candidate))
-            if candidate.endswith(".py") and path.startswith(self.local.root + os.sep) and os.path.isfile(path):
+            if (
+                candidate.endswith((".py", ".ipynb"))
+                and path.startswith(self.local.root + os.sep)
+                and os.path.isfile(path)
+            ):
                 self.pending.append((path, self.cell, bool(self.optional)))
                 return
+
+    def _mentioned(self, name: str) -> bool:
+        """Tell whether another cell speaks of a file that this one writes: else nothing here runs it."""
+        word = re.compile(rf"\b{re.escape(name)}\b")
+        return any(
+            cell.type == "code" and cell.index != self.cell and word.search(cell.source) for cell in self.notebook.cells
+        )
 
     def _text(self, source: str, line: int) -> None:
         body = _parsed(source)
@@ -221,6 +240,9 @@ class _Reader(Walker):
         return Need(module, distribution, reason, self.cell, line, self.file, bool(self.optional))
 
 
+_PYTHON_SCRIPT = re.compile(
+    r"(?:\bpython[\d.]*|\{sys\.executable\}['\"]?)[ \t]+(?:-[uBOW][ \t]+)*([^\s'\"-][^\s'\"]*\.py)\b"
+)
 _MODULE_NAME = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*\Z")
 
 
@@ -235,6 +257,8 @@ def _stamp(path: str) -> tuple[int, int]:
 @functools.lru_cache(maxsize=64)
 def _file_body(path: str, _changed: int, size: int) -> tuple[ast.stmt, ...]:
     """Return the statements of a local file, read once for the notebooks that share it."""
+    if path.endswith(".ipynb"):
+        return _notebook_body(path)
     if not 0 < size <= _MAX_LOCAL_BYTES:
         return ()
     try:
@@ -242,6 +266,15 @@ def _file_body(path: str, _changed: int, size: int) -> tuple[ast.stmt, ...]:
             return _parsed(file.read())
     except OSError:
         return ()
+
+
+def _notebook_body(path: str) -> tuple[ast.stmt, ...]:
+    """Return the statements of a notebook that another one runs with %run."""
+    try:
+        cells = load.load(Path(path)).cells
+    except EngineError:
+        return ()
+    return tuple(statement for cell in cells if cell.type == "code" for statement in parse(cell.source).body)
 
 
 def _parsed(source: str) -> tuple[ast.stmt, ...]:

@@ -60,6 +60,8 @@ class _Installs(Walker):
         self._directory = posixpath.dirname(notebook.name)
         self._constants = Constants()
         self._clones: dict[str, str] = {}
+        # files that cells write with %%writefile
+        self._written: dict[str, str] = {}
         # functions of the notebook that install their argument: name -> parameter's position
         self._installers: dict[str, int] = {}
         self._function_of: list[ast.FunctionDef | ast.AsyncFunctionDef] = []
@@ -82,6 +84,7 @@ class _Installs(Walker):
             _installs(source)
             or any(name in source for name in self._installers)
             or "git clone" in source
+            or source.lstrip().startswith(("%%writefile", "%%file"))
             or "chdir" in source
             or ("cd " in source and re.search(r"^\s*%?cd\s", source, re.MULTILINE) is not None)
         )
@@ -153,7 +156,9 @@ class _Installs(Walker):
         name, rest, body = (texts + ["", "", ""])[:3]
         if name == "script" and not re.search(r"\b(?:ba|z|k)?sh\b", rest):
             return
-        if name in _SHELL_CELLS:
+        if name in ("writefile", "file") and rest.split():
+            self._written[self._place(rest.split()[-1].strip("'\""))] = body
+        elif name in _SHELL_CELLS:
             self._shell(body, node.lineno + (body != "" and name != "system"), f"%%{name}")
         elif name in _LINE_MAGICS:
             self._shell(f"{name} {rest} {body}", node.lineno, f"%%{name}")
@@ -283,6 +288,11 @@ class _Installs(Walker):
             return
         # Notebooks are often started from the root, whatever their own directory.
         inside = self._tree.is_file(self._place(name))
+        if not inside and self._place(name) in self._written:
+            for text in self._written[self._place(name)].replace("\\\n", " ").splitlines():
+                if text.strip() and not text.lstrip().startswith("#"):
+                    self._line(text, line, how, shown)
+            return
         self._line(f"-r {name}", line, how, shown, directory=self._directory if inside else "")
 
     def _project(self, path: str, line: int, how: str, shown: str, prefix: str) -> None:

@@ -25,9 +25,12 @@ _PATH_CALL = re.compile(
     r"|os\.chdir\(([^\n]*)|sys\.path\s*\+?=([^\n]*)",
     re.MULTILINE,
 )
+_CLONE = re.compile(r"\bgit\s+clone\b")
 _TEXT = re.compile(r"""(?:r|f|rf|u)?(['"])(.*?)\1""")
 _METADATA = ("pyproject.toml", "setup.py", "setup.cfg")
-_PROJECT_NAME = re.compile(r"""^\s*name\s*=\s*["']?([\w.-]+)["']?\s*,?\s*$""", re.MULTILINE)
+_PROJECT_NAME = re.compile(
+    r"""(?:^[ \t]*|\bsetup\([ \t]*)name[ \t]*=[ \t]*(?:["']([\w.-]+)["']|([\w.-]+)[ \t]*$)""", re.MULTILINE
+)
 
 
 class LocalModules:
@@ -38,6 +41,11 @@ class LocalModules:
         folder = os.path.dirname(os.path.join(self.root, notebook.name))
         self.folders = [folder]
         self.made: set[str] = set()
+        # A repository is cloned and put on the path: it provides whatever nobody else is known to.
+        self.clones = False
+        sources = [cell.source for cell in notebook.cells if cell.type == "code"]
+        if any(_CLONE.search(source) for source in sources):
+            self.clones = any(_PATH_CALL.search(source) for source in sources)
         for cell in notebook.cells:
             if cell.type == "code":
                 self._cell(cell.source, folder)
@@ -93,7 +101,7 @@ class LocalModules:
             return None
         for folder in (self.root, os.path.join(self.root, "src")):
             if os.path.isfile(os.path.join(folder, top, "__init__.py")):
-                return _project_name(self.metadata[0])
+                return next(filter(None, map(_project_name, self.metadata)), None)
         return None
 
     def relative(self, path: str) -> str:
@@ -108,7 +116,7 @@ def _project_name(path: str) -> str | None:
             name = _PROJECT_NAME.search(file.read())
     except (OSError, UnicodeDecodeError):
         return None
-    return canonical(name[1]) if name else None
+    return canonical(name[1] or name[2]) if name else None
 
 
 def is_distribution(module: str) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from .coverage import name_of
 from .found import Found
 from .names import canonical
+from .transitive import alternatives
 
 if t.TYPE_CHECKING:
     from ..values.resolution import Provenance
@@ -53,14 +54,21 @@ def merge(*founds: Found) -> Found:
 
 
 def _without_renamed(founds: tuple[Found, ...]) -> tuple[Found, ...]:
-    """Leave out what was generated for a module that a repository of the module's own name provides."""
-    sources = {name_of(e.requirement) for found in founds for e in found.provenance if "://" in e.requirement}
-    if not sources:
+    """Leave out what was generated for a module that an install command provides under another name.
+
+    That is a distribution or repository of the module's own name, or one that stands in for the usual one.
+    """
+    installed = {name_of(e.requirement) for found in founds for e in found.provenance if e.tier == "inline"} - {None}
+    if not installed:
         return founds
 
     def kept(entry: Provenance) -> bool:
+        name = name_of(entry.requirement)
+        if entry.tier != "generated" or name is None or name in installed:
+            return True
         module = entry.reason.removeprefix("import ").partition(".")[0]
-        return entry.tier != "generated" or not entry.reason.startswith("import ") or canonical(module) not in sources
+        own = entry.reason.startswith("import ") and canonical(module) in installed
+        return not own and installed.isdisjoint(alternatives(name))
 
     return tuple(replace(found, provenance=tuple(filter(kept, found.provenance))) for found in founds)
 

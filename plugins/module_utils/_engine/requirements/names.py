@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 
 from . import names_data
+from .popular import SAME_NAME
+from .transitive import DEPENDENCIES
 
 _STDLIB = frozenset(sys.stdlib_module_names) | names_data.OTHER_STDLIB
 _SEPARATORS = re.compile(r"[-_.]+")
@@ -55,11 +57,19 @@ def known_distribution(module: str) -> str | None:
                 return canonical(found)
         if parts[:2] == ["google", "cloud"] and len(parts) > 2:
             return "google-cloud-" + canonical(_API_VERSION.sub("", parts[2]))
+        if parts[0] == "llama_index" and parts[1] in names_data.LLAMA_KINDS and parts[2:] and parts[2].islower():
+            return canonical("-".join(parts[:3]))
         module = parts[0]
     found = mine.get(module)
     if found is None:
         found = _pipreqs_mapping().get(module)
     return canonical(found) if found else None
+
+
+def is_popular(module: str) -> bool:
+    """Tell whether a table knows the module, so that its name is no mere guess at a distribution."""
+    top = module.partition(".")[0]
+    return known_distribution(module) is not None or top in SAME_NAME or canonical(top) in DEPENDENCIES
 
 
 @functools.lru_cache(maxsize=4096)

@@ -22,12 +22,14 @@ _TOKEN = re.compile(
     | "(?P<double>(?:[^"\\]|\\.)*)"
     | (?P<command>\$\([^)]*\)|`[^`]*`)
     | (?P<brace>\$?\{[^{}\n]*\})
-    | (?P<variable>\$\$?[A-Za-z_]\w*)
+    | (?P<variable>\$sys\.executable\b|\$\$?[A-Za-z_]\w*)
     | \\(?P<escaped>.)
     | (?P<text>[^\s'"\\;&|()<>{}$`\#]+|.)
     """,
     re.VERBOSE | re.DOTALL,
 )
+# What follows a here-document's mark up to its end is text, not commands.
+_HERE = re.compile(r"(<<-?[ \t]*(['\"]?)(\w+)\2[^\n]*\n)(.*?)(^[ \t]*\3[ \t]*(?:\n|\Z))", re.MULTILINE | re.DOTALL)
 _INNER = re.compile(r"\$\([^)]*\)|`[^`]*`|\$?\{[^{}\n]*\}|\$[A-Za-z_]\w*")
 # Words after which a command begins.
 _KEYWORDS = frozenset("then do else if while until ! { sudo time exec nohup command eval yes env -H -E".split())
@@ -57,7 +59,10 @@ def commands(text: str, value: Callable[[str], str | None]) -> list[Command]:
     value: gives the text of a variable by its name (``$name``, ``{name}``), None where it is not known.
     ``name>=1.0`` without quotes is a redirection to a shell; here it stays one word, for it is meant as a bound.
     """
-    return _Splitter(value).split(text.replace("\\\r\n", "\\\n"))
+    text = text.replace("\\\r\n", "\\\n")
+    if "<<" in text:
+        text = _HERE.sub(lambda match: match[1] + "\n" * (match[4] + match[5]).count("\n"), text)
+    return _Splitter(value).split(text)
 
 
 class _Splitter:
@@ -91,7 +96,14 @@ class _Splitter:
         elif kind == "double":
             self._add(_INNER.sub(lambda match: self._expand(match[0]), inner.replace('\\"', '"')))
         else:
-            self._add(self._expand(whole))
+            unknown = len(self._unresolved)
+            text = self._expand(whole)
+            # Unquoted, the words of a value become words of the command.
+            parts = text.split() if len(self._unresolved) == unknown else [text]
+            for number, part in enumerate(parts or [""]):
+                if number:
+                    self._end_word()
+                self._add(part)
 
     def _expand(self, text: str) -> str:
         name = text.strip("${}").strip()

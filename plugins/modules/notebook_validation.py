@@ -120,7 +120,9 @@ options:
     type: dict
     default: {}
   exclude:
-    description: Globs relative to O(path) of files that are no part of the source, such as a directory of reports.
+    description:
+      - Globs relative to O(path) of files that are no part of the source, such as a directory of reports. Runs do not see them, and
+        they do not count for what is run again.
     type: list
     elements: str
     default: []

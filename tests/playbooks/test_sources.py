@@ -117,6 +117,8 @@ def test_ssh_with_a_key_and_a_host_that_must_be_known(play, repository, ssh_serv
     ("variables", "sentence"),
     [
         ({}, "source"),
+        ({"source": ""}, "is empty"),
+        ({"source": __file__}, "is a file, not a directory"),
         ({"source": "/no/such/place"}, "There is no directory /no/such/place"),
         ({"source": "--upload-pack=touch pwned"}, "begins with a dash"),
         ({"source": "ext::sh -c 'touch pwned'"}, "not supported"),

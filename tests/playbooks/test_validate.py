@@ -104,6 +104,33 @@ def test_check_mode_says_what_would_be_done_and_does_nothing(play, tmp_path):
     assert not list(cache.glob("environments/*")) and not list(cache.glob("verdicts/*/verdict.json"))
 
 
+def test_reuse_is_asked_for_verdicts_and_for_environments_apart(play, tmp_path):
+    write_notebook(tmp_path / "my source" / "a.ipynb", "1")
+    with tempfile.TemporaryDirectory(prefix="mlops-test-") as cache:
+        os.chmod(cache, 0o755)
+        given = {"source": str(tmp_path / "my source") + "/", "cache_dir": cache}
+        assert play(**given).status == 0
+        assert "my source</title>" in (play.work / "validation-report" / "index.html").read_text()
+        again = play(**given, reuse=False)
+        assert "building for" not in again.text and re.search(r"ok +\d+\.\d+s +a\.ipynb", again.text), again.text
+        anew = play(**given, environment_reuse="never")
+        assert "building for" in anew.text and re.search(r"ok +cached +a\.ipynb", anew.text), anew.text
+
+
+def test_excluded_notebooks_can_be_used_and_excluded_files_are_not_there(play, tmp_path):
+    source = tmp_path / "source"
+    unseen = "import os\nassert not os.path.exists('drafts/b.ipynb') and not os.path.exists('reports/index.html')"
+    write_notebook(source / "a.ipynb", "%run helper.ipynb\nassert x == 1", unseen)
+    write_notebook(source / "helper.ipynb", "x = 1")
+    write_notebook(source / "drafts" / "b.ipynb", "assert False")
+    given = {"source": str(source), "exclude": ["helper.ipynb", "drafts"], "report_dir": str(source / "reports")}
+    played = play(**given)
+    assert played.status == 0, played.text
+    assert "changed=0" in play(**given).text
+    write_notebook(source / "helper.ipynb", "x = 2")
+    assert play(**given).status == 2
+
+
 STEPS = ["Find out what each notebook needs", "Make the environments", "Run the notebooks", "Write the report"]
 
 

@@ -306,6 +306,20 @@ def test_two_runs_that_need_the_same_environment_make_it_once(cache_dir, lines, 
     assert kept(cache_dir) == [answers[0]["key"]]
 
 
+def test_what_another_run_made_meanwhile_is_new_enough_for_reuse_never(cache_dir, lines, tmp_path):
+    tree, started, go, count = make_slow_tree(tmp_path)
+    first = spawn(cache_dir, *lines(str(tree)))
+    assert started.read_text()
+
+    def say(event):
+        if "waiting for another run" in event["text"]:
+            go.write_text("go")
+
+    second = make([need(*lines(str(tree)))], cache_dir=str(cache_dir), reuse="never", progress=say)
+    first.communicate()
+    assert phases(second) == ["Cached"] and count.read_text() == "built\n"
+
+
 def test_a_killed_build_leaves_nothing_that_counts_and_the_next_run_cleans_up(cache_dir, lines, tmp_path):
     tree, started, go, count = make_slow_tree(tmp_path)
     run = spawn(cache_dir, *lines(str(tree)))

@@ -9,6 +9,7 @@ import os
 import sys
 
 import pytest
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.notebook.discover import excluder
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run import identity, workspace
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run.process import program_source, run_all
 from run_support import DROPPING, executed, needs_root, text
@@ -107,7 +108,16 @@ def test_a_notebook_cannot_reach_its_runner_nor_another_notebook(bench):
 
 def test_the_copy_leaves_out_what_is_no_source(tmp_path):
     source, target = tmp_path / "source", tmp_path / "target"
-    for name in (".git/config", "venv/pyvenv.cfg", "pkg/__pycache__/a.pyc", "pkg/a.py", "reports/old", ".env/kept"):
+    for name in (
+        ".git/config",
+        "venv/pyvenv.cfg",
+        "pkg/__pycache__/a.pyc",
+        "pkg/a.py",
+        "reports/old",
+        ".env/kept",
+        "a/big.csv",
+        "a/b.py",
+    ):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_text(name)
     (source / "link").symlink_to("pkg/a.py")
@@ -115,9 +125,9 @@ def test_the_copy_leaves_out_what_is_no_source(tmp_path):
     os.mkfifo(source / "pipe")
     target.mkdir()
     places = frozenset({os.path.realpath(source / "reports")})
-    workspace.copy_tree(str(source), str(target), identity.Identity(), places)
+    workspace.copy_tree(str(source), str(target), identity.Identity(), places, excluder(["a/*.csv"]))
     found = sorted(str(path.relative_to(target)) for path in target.rglob("*") if not path.is_dir())
-    assert found == [".env/kept", "link", "loop", "pkg/a.py"]
+    assert found == [".env/kept", "a/b.py", "link", "loop", "pkg/a.py"]
     assert os.readlink(target / "link") == "pkg/a.py" and (target / "link").read_text() == "pkg/a.py"
 
 

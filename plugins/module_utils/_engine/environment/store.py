@@ -94,7 +94,7 @@ class Store:
     def building(self, key: str, deadline: float | None = None, waiting=None):
         """Hold a key alone, for a build: yields its directory; when the block fails, what it left is removed.
 
-        waiting: called once, when another process holds the key. Raises EngineError (``build_timeout``) at the
+        waiting: called again and again while another process holds the key. Raises EngineError (``build_timeout``) at the
         deadline (``time.monotonic`` seconds).
         """
         with self._locked(key, fcntl.LOCK_EX, deadline, waiting):
@@ -123,6 +123,26 @@ class Store:
                 raise gone
             self.touch(key)
             yield self.path(key)
+
+    def require_unused(self, key: str) -> None:
+        """Refuse to make an environment anew that runs use now; one that is being built is none of those.
+
+        Raises EngineError (``environment_in_use``).
+        """
+        path = self.path(key) + ".lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            for _attempt in range(3):  # others may be asking the same at this moment
+                if not _taken(descriptor, fcntl.LOCK_SH) or _taken(descriptor, fcntl.LOCK_EX):
+                    return
+                time.sleep(_POLL)
+        finally:
+            _discard(descriptor, path)
+            os.close(descriptor)
+        raise EngineError(
+            f"The environment {key} is in use by another run, so it is not made anew: start again when that has ended.",
+            code="environment_in_use",
+        )
 
     def clear(self, key: str) -> None:
         """Remove what lies in the directory of a key that is held alone, the manifest first."""
@@ -197,19 +217,20 @@ class Store:
 
 
 def _acquire(descriptor: int, how: int, deadline: float | None, waiting) -> None:
-    while True:
-        try:
-            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if deadline is not None and time.monotonic() >= deadline:
-                raise EngineError(
-                    "Another run holds the environment and did not release it in time.", code="build_timeout"
-                ) from None
-            if waiting:
-                waiting()
-                waiting = None
-            time.sleep(_POLL)
+    while not _taken(descriptor, how):
+        if deadline is not None and time.monotonic() >= deadline:
+            raise EngineError("Another run holds the environment and did not release it in time.", code="build_timeout")
+        if waiting:
+            waiting()
+        time.sleep(_POLL)
+
+
+def _taken(descriptor: int, how: int) -> bool:
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _discard(descriptor: int, path: str) -> None:

@@ -78,12 +78,21 @@ class VenvStrategy(Strategy):
 
     def create(self, context: Context, plan: Plan, log: BuildLog, replace: bool = False) -> Environment:
         """Build in place, under the key's lock; the environment counts from the moment its manifest is written."""
-        store = Store(context.cache_dir)
+        store, began, said = Store(context.cache_dir), time.time(), []
         deadline = None if context.timeout is None else time.monotonic() + context.timeout
+
+        def waiting() -> None:
+            if replace:
+                store.require_unused(plan.key)
+            if not said:
+                said.append(log.say("waiting for another run that makes it"))
+
         try:
             store.prepare()
-            with store.building(plan.key, deadline, lambda: log.say("waiting for another run that makes it")):
-                found = None if replace else self.find(context, plan.key)
+            with store.building(plan.key, deadline, waiting):
+                found = self.find(context, plan.key)
+                if replace and found and store.manifest(plan.key)["created"] < began:
+                    found = None
                 if found is None:
                     store.clear(plan.key)
                     VenvBuild(context, plan, log, store, deadline).run()

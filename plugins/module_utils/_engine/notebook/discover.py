@@ -12,7 +12,7 @@ from pathlib import Path
 from ..values.errors import EngineError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 _NEVER = frozenset({"node_modules", "site-packages", "__pycache__", "__pypackages__"})
 # A directory that holds one of these is an installed environment, not part of the source.
@@ -32,7 +32,7 @@ def find(root: Path, patterns: Sequence[str] | None, exclude: Sequence[str] = ()
     """
     root = Path(root)
     _check_root(root)
-    excluded = [_excluder(pattern) for pattern in exclude]
+    excluded = excluder(exclude)
     found: set[str] = set()
     for pattern in patterns or ():
         found.update(_matches(root, pattern))
@@ -40,7 +40,7 @@ def find(root: Path, patterns: Sequence[str] | None, exclude: Sequence[str] = ()
         found.update(_walk(root, ""))
         if not found:
             raise EngineError(f"There is no notebook (*.ipynb) in {root}.")
-    kept = sorted(path for path in found if not any(rule.match(path) for rule in excluded))
+    kept = sorted(path for path in found if not excluded(path))
     if not kept:
         raise EngineError(f"Every notebook found in {root} is excluded: correct the exclusions.")
     return kept
@@ -145,7 +145,13 @@ def _named(relative: str) -> str:
     return relative
 
 
-def _excluder(pattern: str) -> re.Pattern:
+def excluder(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Return what tells whether a path relative to the root is left out by one of the globs, as ``find`` takes them."""
+    rules = [_exclusion(pattern) for pattern in patterns]
+    return lambda path: any(rule.match(path) for rule in rules)
+
+
+def _exclusion(pattern: str) -> re.Pattern:
     text = Path(pattern).as_posix() if pattern else ""
     if not text:
         raise EngineError("An exclusion is empty: give globs relative to the directory.")

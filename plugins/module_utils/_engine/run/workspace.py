@@ -9,8 +9,10 @@ import os
 import shutil
 import stat
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..notebook.discover import excluder
 from ..values.errors import EngineError
 from ..values.execution import RunRequest
 from . import program
@@ -96,7 +98,7 @@ def make_workspace(
         os.makedirs(path, mode=0o700, exist_ok=True)
     notebook = os.path.join(names["output"], "notebook.ipynb")
     try:
-        copy_tree(request.source, names["work"], kernel, leave_out)
+        copy_tree(request.source, names["work"], kernel, leave_out, excluder(request.exclude))
         shutil.copyfile(os.path.join(request.source, request.notebook), notebook)
     except (OSError, shutil.Error) as error:
         remove_tree(root)
@@ -117,12 +119,22 @@ def make_workspace(
     return Workspace(root=root, log=os.path.join(root, "kernel.log"), cwd=cwd, notebook=notebook, **names)
 
 
-def copy_tree(source: str, target: str, owner: Identity, leave_out: frozenset[str]) -> None:
-    """Copy a source tree: links as links, no caches, no virtual environments, no sockets or devices."""
+def copy_tree(
+    source: str,
+    target: str,
+    owner: Identity,
+    leave_out: frozenset[str],
+    excluded: Callable[[str], bool] = lambda path: False,
+    below: str = "",
+) -> None:
+    """Copy a source tree: links as links, no caches, no virtual environments, no sockets or devices.
+
+    leave_out: real paths. excluded: tells of a path relative to the root. below: what is copied of it, with a slash.
+    """
     with os.scandir(source) as entries:
         for entry in entries:
             to = os.path.join(target, entry.name)
-            if entry.name in NEVER_COPIED:
+            if entry.name in NEVER_COPIED or excluded(below + entry.name):
                 continue
             if entry.is_symlink():
                 os.symlink(os.readlink(entry.path), to)
@@ -130,7 +142,7 @@ def copy_tree(source: str, target: str, owner: Identity, leave_out: frozenset[st
             elif entry.is_dir():
                 if not is_environment(entry.path) and os.path.realpath(entry.path) not in leave_out:
                     os.mkdir(to, 0o700)
-                    copy_tree(entry.path, to, owner, leave_out)
+                    copy_tree(entry.path, to, owner, leave_out, excluded, f"{below}{entry.name}/")
                     owner.own(to)
             elif entry.is_file():
                 _copy_file(entry.path, to)

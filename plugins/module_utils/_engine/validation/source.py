@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import os
 from functools import cached_property
 from pathlib import Path
 
+from ..notebook.discover import excluder
 from ..run.workspace import NEVER_COPIED, is_environment
 
 
@@ -21,7 +21,7 @@ class Source:
 
     def __init__(self, root: Path, exclude: tuple[str, ...] = ()):
         self._root = root
-        self._exclude = exclude
+        self._excluded = excluder(exclude)
 
     def digest(self, notebook: str) -> str:
         """Return the digest of what the notebook at this path (relative to the root) can see, itself included."""
@@ -49,9 +49,7 @@ class Source:
             ]
             links = [name for name in below if os.path.islink(os.path.join(directory, name))]
             names += [os.path.relpath(os.path.join(directory, name), self._root) for name in (*files, *links)]
-        return sorted(
-            name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self._exclude)
-        )
+        return sorted(name for name in names if not self._excluded(name))
 
     def _digest(self, wanted) -> str:
         lines = []

@@ -53,6 +53,7 @@ class Work:
             cell_timeout=self.settings.cell_timeout,
             environment={**spec.environment, **spec.secrets} or None,
             limits=spec.limits,
+            exclude=spec.exclude,
         )
 
 

@@ -53,6 +53,7 @@ class RunRequest(Value):
     output: directory that receives ``executed.ipynb`` and ``results.json``.
     parameters: papermill parameters.
     timeout, cell_timeout: seconds; None = no limit.
+    exclude: globs relative to source of what is not copied.
     environment: environment variables handed in by name and value; nothing else of the caller's leaks in.
     """
 
@@ -66,6 +67,7 @@ class RunRequest(Value):
     cell_timeout: float | None = None
     environment: dict | None = None
     limits: Limits = Limits()
+    exclude: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -187,6 +187,12 @@ TABLE: tuple[Entry, ...] = (
         ("Raise the timeout of the environment.", "Or require less, or versions that have wheels."),
     ),
     Entry(
+        "environment_in_use",
+        _SETUP,
+        "An environment that is to be made anew is in use.",
+        ("Start again when the other run has ended.", "Or take reuse: verify, which leaves a sound environment alone."),
+    ),
+    Entry(
         "environment_setup_failed",
         _SETUP,
         "The environment could not be made.",

@@ -3,7 +3,7 @@
 
 The notebooks are not kept here: `fetch` downloads the source distributions named in labels.txt (once, one after the
 other, with the package unearth) and unpacks their notebooks; `score` compares. `tune` packages may be looked at while the rules are
-written, `held` ones only for the figures.
+written; `held` and `blind` ones, labelled by two hands, were scored once before.
 
     python benchmarks/requirements/score.py fetch build/benchmarks/requirements
     python benchmarks/requirements/score.py score build/benchmarks/requirements [--set held] [--misses] [--peers]
@@ -121,7 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=("fetch", "score"))
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--set", default="held", choices=("tune", "held", "all"))
+    parser.add_argument("--set", default="held", choices=("tune", "held", "blind", "all"))
     parser.add_argument("--misses", action="store_true", help="print every notebook that is not exact")
     parser.add_argument("--peers", action="store_true", help="score pipreqs too, where it is installed")
     options = parser.parse_args()

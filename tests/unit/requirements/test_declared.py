@@ -462,8 +462,9 @@ class TestMissingPackages:
     def test_the_one_that_is_missing_is_named(self, source, monkeypatch, package, files, expected):
         monkeypatch.setitem(sys.modules, package, None)
         monkeypatch.setitem(sys.modules, "tomli", None)
-        with pytest.raises(EngineError, match=expected):
+        with pytest.raises(EngineError, match=expected) as caught:
             source(files).nearest("")
+        assert caught.value.code == "missing_library"
 
 
 class TestNearest:

@@ -139,6 +139,37 @@ class TestLocalModules:
         assert {entry.requirement: entry.file for entry in found.provenance}["pyyaml"] == "sub/helper.py"
         assert found.unresolved == ()
 
+    @pytest.mark.parametrize("move", ["%cd repo", "import sys\nsys.path.append('repo')"])
+    def test_a_cloned_repository_on_the_path_provides_what_nobody_else_is_known_to(self, tmp_path, move):
+        cells = ("!git clone https://example.org/repo.git", move, "import numpy, yaml, dnnlib\nfrom legacy import net")
+        assert lines(tmp_path, *cells) == ["numpy", "pyyaml"]
+        assert [item.name for item in generate(notebook(*cells), tmp_path).unresolved] == ["dnnlib", "legacy"]
+        assert "dnnlib" in lines(tmp_path, cells[0], cells[2])
+
+    @pytest.mark.parametrize("setup", ["setup(name='my_project', version='1')", "setup(\n  name = 'my_project',\n)"])
+    def test_the_project_itself_is_a_distribution_even_on_the_path(self, tmp_path, setup):
+        (tmp_path / "mine").mkdir()
+        (tmp_path / "mine/__init__.py").write_text("import torch")
+        (tmp_path / "setup.py").write_text(setup)
+        source = "import sys\nsys.path.append('..')\nimport mine"
+        assert lines(tmp_path, source, name="docs/n.ipynb") == ["my-project"]
+
+    def test_scripts_and_notebooks_that_are_run_count(self, tmp_path):
+        (tmp_path / "train.py").write_text("import lightgbm")
+        (tmp_path / "other.ipynb").write_text(
+            '{"cells": [{"cell_type": "code", "source": "%matplotlib inline\\nimport polars", "metadata": {}}],'
+            ' "metadata": {}, "nbformat": 4}'
+        )
+        assert lines(tmp_path, "!python -u train.py --fast") == ["lightgbm"]
+        assert sorted(lines(tmp_path, "%run other.ipynb")) == ["matplotlib", "polars"]
+        (tmp_path / "other.ipynb").write_text("{")
+        assert lines(tmp_path, "%run other.ipynb\nimport rich") == ["rich"]
+
+    def test_a_script_that_is_written_counts_where_another_cell_speaks_of_it(self, tmp_path):
+        cell = "%%writefile app.py\nimport streamlit"
+        assert lines(tmp_path, cell) == []
+        assert lines(tmp_path, cell, "!streamlit run app.py") == ["streamlit"]
+
     def test_a_broken_sibling_hides_nothing_else(self, tmp_path):
         (tmp_path / "helper.py").write_text("def (")
         assert lines(tmp_path, "import helper, numpy") == ["numpy"]
@@ -268,6 +299,17 @@ class TestImplicit:
             ("import geopandas\ngdf.plot(scheme='quantiles')", ["mapclassify", "matplotlib"]),
             ("import geopandas\ngdf.explore()", ["folium", "matplotlib", "mapclassify"]),
             ("import keras", ["tensorflow"]),
+            ("from sympy import *\nplot(x)", ["matplotlib"]),
+            ("from sympy import *\nother(x)", []),
+            ("from bs4 import BeautifulSoup\nBeautifulSoup(text, 'html5lib')", ["html5lib"]),
+            ("from bs4 import BeautifulSoup\nBeautifulSoup(text, 'html.parser')", []),
+            ("import evaluate\nevaluate.load('accuracy')", ["scikit-learn"]),
+            ("import evaluate\nevaluate.load('who/knows')", []),
+            ("import mdtraj as md\nmd.load('a.h5')", ["tables"]),
+            ("import mdtraj as md\nmd.load('a.pdb')", []),
+            ("import igraph as ig\nig.plot(g)", ["pycairo"]),
+            ("import igraph as ig\nig.plot(g, target=ax)", []),
+            ("from transformers import T5Tokenizer\nT5Tokenizer.from_pretrained(n)", ["sentencepiece"]),
         ],
     )
     def test_uses_that_need_more(self, tmp_path, source, implied):

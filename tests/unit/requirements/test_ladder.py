@@ -369,5 +369,12 @@ class TestEnginePipreqs:
 
     def test_its_absence_is_said(self, source, monkeypatch):
         monkeypatch.setitem(__import__("sys").modules, "pipreqs", None)
-        with pytest.raises(EngineError, match="needs the Python package pipreqs: install pipreqs"):
+        with pytest.raises(EngineError, match="needs the Python package pipreqs: install pipreqs") as caught:
             resolve(source({"a.ipynb": ["import x"]}), options=Options(engine="pipreqs"))
+        assert caught.value.code == "missing_library"
+
+    def test_without_packaging_one_sentence_says_so(self, source, monkeypatch):
+        monkeypatch.setitem(__import__("sys").modules, "packaging.specifiers", None)
+        with pytest.raises(EngineError, match="packaging is missing: install it") as caught:
+            resolve(source({"a.ipynb": ["!pip install rich"]}), options=Options(generate=True))
+        assert caught.value.code == "missing_library"

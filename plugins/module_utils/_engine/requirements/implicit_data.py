@@ -158,6 +158,8 @@ FUNCTIONS = {
     "scipy.spatial.convex_hull_plot_2d": "matplotlib",
     "pennylane.draw_mpl": "matplotlib",
     "iminuit.minimize": "scipy",
+    "bioframe.read_bigbed": "pybbi",
+    "bioframe.read_bigwig": "pybbi",
     "libpysal.graph.Graph.build_spatial_matches": "pulp",
     "mdtraj.load_hdf5": "tables",
     "mdtraj.chemical_shifts_ppm": "pandas",

@@ -162,8 +162,8 @@ class _Reader(Walker):
         if name in ("run", "run_path") and rest.split()[:1]:
             self._script(rest.split()[0].strip("'\""))
         if method == "run_cell_magic" and name in ("writefile", "file") and rest.endswith(".py") and len(texts) > 2:
-            if self._mentioned(os.path.basename(rest.split()[-1]).removesuffix(".py")):
-                self._text(texts[2], node.lineno)
+            stem = os.path.basename(rest.split()[-1]).removesuffix(".py")
+            self._text(texts[2] if self._mentioned(stem) else "", node.lineno)
         self.implied.magic(name, rest, self._at(node), cell=method == "run_cell_magic")
 
     def _script(self, name: str) -> None:

@@ -69,6 +69,7 @@ def resolve(
     without a match and an explicit requirements file that is missing or broken.
     """
     root, options = Path(root), options or Options()
+    _check_library()
     names = discover.find(root, notebooks, exclude)
     ladder = _Ladder(root, options)
     resolutions, refused, fatal = [], [], None
@@ -86,6 +87,18 @@ def resolve(
         more = f" ({len(refused) - 1} more refused: see refused.)" if len(refused) > 1 else ""
         raise EngineError(fatal.message + more, fatal.code, **outcome.as_dict())
     return replace(outcome, resolutions=tuple(pins.apply(resolutions, root, options.pin, options.pin_python)))
+
+
+def _check_library() -> None:
+    """Say once what every notebook would fail by. Raises EngineError (``missing_library``)."""
+    try:
+        import packaging.requirements
+        import packaging.specifiers  # noqa: F401
+    except ImportError:
+        raise EngineError(
+            "The Python package packaging is missing: install it for the Python that runs the module.",
+            code="missing_library",
+        ) from None
 
 
 class _Ladder:

@@ -561,6 +561,7 @@ MODULES = {
     "otter": "otter-grader",
     "parselmouth": "praat-parselmouth",
     "pcl": "python-pcl",
+    "pde": "py-pde",
     "phoenix": "arize-phoenix",
     "platypus": "platypus-opt",
     "polygon": "polygon-api-client",

@@ -49,7 +49,9 @@ def _library() -> ModuleType:
     except ImportError as error:
         missing = error.name or "pipreqs"
         advice = "install pipreqs for the Python that runs the module, or use the engine builtin"
-        raise EngineError(f"The engine pipreqs needs the Python package {missing}: {advice}.") from None
+        raise EngineError(
+            f"The engine pipreqs needs the Python package {missing}: {advice}.", code="missing_library"
+        ) from None
     return pipreqs
 
 

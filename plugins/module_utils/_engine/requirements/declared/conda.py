@@ -72,7 +72,8 @@ def _dependencies(tree: Tree, relative: str, where: str | None) -> list:
         import yaml
     except ImportError:
         raise EngineError(
-            "The Python package PyYAML is missing: install it for the Python that runs the module."
+            "The Python package PyYAML is missing: install it for the Python that runs the module.",
+            code="missing_library",
         ) from None
     text = tree.read(relative, where)
     try:

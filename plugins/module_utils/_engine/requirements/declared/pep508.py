@@ -24,7 +24,8 @@ def requirement(text: str, where: str) -> str:
         from packaging.requirements import InvalidRequirement, Requirement
     except ImportError:
         raise EngineError(
-            "The Python package packaging is missing: install it for the Python that runs the module."
+            "The Python package packaging is missing: install it for the Python that runs the module.",
+            code="missing_library",
         ) from None
     try:
         Requirement(VARIABLE.sub("x", text))

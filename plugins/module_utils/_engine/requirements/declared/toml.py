@@ -21,7 +21,8 @@ def loads(text: str, file: str, first_line: int = 1) -> dict:
             import tomli as tomllib
         except ImportError:
             raise EngineError(
-                f"{file} is TOML, which Python 3.10 reads with the package tomli: install tomli."
+                f"{file} is TOML, which Python 3.10 reads with the package tomli: install tomli.",
+                code="missing_library",
             ) from None
     try:
         return tomllib.loads(text)

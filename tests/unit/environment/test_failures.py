@@ -58,6 +58,46 @@ def test_the_cause_is_told_apart_and_the_line_named(code, output):
         assert "Seaborn>=0.1" in failure.message or "pandas" in failure.message
 
 
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        (
+            [
+                "ERROR: Cannot install numpy==1.20.0 and pandas==2.2.2 because these package versions have conflicting dependencies.",
+                "",
+                "The conflict is caused by:",
+                "    The user requested numpy==1.20.0",
+                "    pandas 2.2.2 depends on numpy>=1.23.2",
+                "",
+                "To fix this you could try to:",
+                "1. loosen the range of package versions you've specified",
+                "2. remove package versions to allow pip to attempt to solve the dependency conflict",
+                "",
+                "ERROR: ResolutionImpossible: for help visit https://pip.example/conflicts",
+            ],
+            "Cannot install numpy==1.20.0 and pandas==2.2.2 because these package versions have conflicting dependencies."
+            " The user requested numpy==1.20.0; pandas 2.2.2 depends on numpy>=1.23.2",
+        ),
+        (
+            [
+                "error: No solution found when resolving dependencies",
+                "  cause: Because pandas==2.2.2 depends on numpy>=1.23.2, we can conclude that you require numpy>=1.23.2.",
+                "         And because you require numpy==1.20.0, we can conclude that your requirements are unsatisfiable.",
+            ],
+            "Because pandas==2.2.2 depends on numpy>=1.23.2, we can conclude that you require numpy>=1.23.2."
+            " And because you require numpy==1.20.0, we can conclude that your requirements are unsatisfiable.",
+        ),
+        (
+            ["error: Request failed", "  cause: Failed to fetch: https://index.example/six/", "  cause: dns error"],
+            "Request failed: Failed to fetch: https://index.example/six/: dns error",
+        ),
+    ],
+    ids=["conflict of pip", "conflict of uv", "causes of uv"],
+)
+def test_an_explanation_is_readable(output, words):
+    assert explain(output, ()).message.endswith(f". The installer says: {words}")
+
+
 def test_long_words_are_shortened():
     failure = explain([f"ERROR: {'very ' * 500}long"], ())
     assert len(failure.message) < 500 and "…" in failure.message

@@ -85,10 +85,16 @@ _UNKNOWN = ("dependency_install_failed", "The requirements could not be installe
 _HEADLINE = re.compile(
     r"^\s*(error|cause|warning: retrying|caused by)\b|^\s*[×╰├│]|conflict|requires|depends? on", re.IGNORECASE
 )
-_NOISE = re.compile(r"^\s*(\[notice\]|warning: |\+ |using python|resolved |prepared |downloaded? )", re.IGNORECASE)
-_PREFIX = re.compile(r"^((error|cause|hint): |[×╰├│─▶]+ ?)+", re.IGNORECASE)
+_NOISE = re.compile(
+    r"^\s*(\[notice\]|warning: |\+ |using python|resolved |prepared |downloaded? |[12]\. |to fix this|the conflict is caused by"
+    r"|additionally, |error: no solution found when resolving|error: resolutionimpossible: for help)",
+    re.IGNORECASE,
+)
+_CAUSE = re.compile(r"\s*(cause|caused by): ", re.IGNORECASE)
+_PREFIX = re.compile(r"^((error|cause|caused by|hint): |[×╰├│─▶]+ ?)+", re.IGNORECASE)
 _WORDS = re.compile(
-    r"^\s*(error|cause|hint|×|╰|├|│|x )|no matching|could not find|because|conflict|caused by|requires", re.IGNORECASE
+    r"^\s*(error|cause|hint|×|╰|├|│|x )|no matching|could not find|because|conflict|caused by|requires|depends on|the user requested",
+    re.IGNORECASE,
 )
 
 
@@ -133,7 +139,12 @@ def complaints(output: Sequence[str]) -> list[str]:
 def _shorten(output: Sequence[str], limit: int = 400) -> str:
     told = [line for line in output if _WORDS.search(line) and not _NOISE.search(line)]
     chosen = told or [line for line in output if line.strip() and not _NOISE.search(line)]
-    words = " ".join(_PREFIX.sub("", " ".join(line.split())) for line in chosen[-6:])
+    words = ""
+    for line in chosen[-6:]:
+        text = _PREFIX.sub("", " ".join(line.split()))
+        # uv tells a failure as a chain of causes, pip the parts of a conflict as a list.
+        link = "" if not words else " " if words[-1] in ".:" else ": " if _CAUSE.match(line) else "; "
+        words += link + text
     return words if len(words) <= limit else words[: limit - 1] + "…"
 
 

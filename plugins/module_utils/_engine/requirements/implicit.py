@@ -94,7 +94,7 @@ class Implied:
         """Return the dotted name of a function of which a rule speaks and that ``from MODULE import *`` may bring."""
         for module in self._stars:
             rules = _FAMILIES.get(module, ())
-            if f"{module}.{name}" in data.FUNCTIONS or any(pattern.match(name) for pattern, _ in rules):
+            if f"{module}.{name}" in data.FUNCTIONS or any(pattern.match(name) for pattern, _unused in rules):
                 return f"{module}.{name}"
         return None
 

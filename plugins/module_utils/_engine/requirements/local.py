@@ -11,7 +11,7 @@ import re
 import typing as t
 
 from . import names_data
-from .names import canonical
+from .names import canonical, distribution_of
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +26,7 @@ _PATH_CALL = re.compile(
     re.MULTILINE,
 )
 _CLONE = re.compile(r"\bgit\s+clone\b")
+_OWN_INSTALL = re.compile(r"\bpip3?[ \t]+install[ \t]+(?:-\S+[ \t]+)*[\"']?\.")
 _TEXT = re.compile(r"""(?:r|f|rf|u)?(['"])(.*?)\1""")
 _METADATA = ("pyproject.toml", "setup.py", "setup.cfg")
 _PROJECT_NAME = re.compile(
@@ -41,11 +42,12 @@ class LocalModules:
         folder = os.path.dirname(os.path.join(self.root, notebook.name))
         self.folders = [folder]
         self.made: set[str] = set()
-        # A repository is cloned and put on the path: it provides whatever nobody else is known to.
+        # A repository is cloned and put on the path, not installed: it provides whatever nobody else is known to.
         self.clones = False
         sources = [cell.source for cell in notebook.cells if cell.type == "code"]
         if any(_CLONE.search(source) for source in sources):
-            self.clones = any(_PATH_CALL.search(source) for source in sources)
+            installed = any(_OWN_INSTALL.search(source) for source in sources)
+            self.clones = not installed and any(_PATH_CALL.search(source) for source in sources)
         for cell in notebook.cells:
             if cell.type == "code":
                 self._cell(cell.source, folder)
@@ -101,7 +103,7 @@ class LocalModules:
             return None
         for folder in (self.root, os.path.join(self.root, "src")):
             if os.path.isfile(os.path.join(folder, top, "__init__.py")):
-                return next(filter(None, map(_project_name, self.metadata)), None)
+                return next(filter(None, map(_project_name, self.metadata)), None) or distribution_of(top)
         return None
 
     def relative(self, path: str) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import tempfile
@@ -127,16 +128,39 @@ def _not_killed_while(showing: threading.Lock):
 
 def _follow(reader: int, showing: threading.Lock) -> None:
     display, rest = Display(), b""
+    poll = select.poll()
+    poll.register(reader, select.POLLIN)
+    queue = getattr(getattr(display, "_final_q", None), "_writer", None)
+    if queue is not None:
+        poll.register(queue.fileno(), 0)  # errors are always told
     try:
-        while data := os.read(reader, 65536):
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                text = text_of(line)
-                if text is not None:
-                    with showing:
-                        display.display(text)
+        while True:
+            for descriptor, _unused in poll.poll():
+                if descriptor != reader:
+                    poll.unregister(descriptor)
+                    _end_abandoned_task()
+                    continue
+                data = os.read(reader, 65536)
+                if not data:
+                    return
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    text = text_of(line)
+                    if text is not None:
+                        with showing:
+                            display.display(text)
     finally:
         os.close(reader)
+
+
+def _end_abandoned_task() -> None:
+    """End the task whose results nobody reads any more.
+
+    Interrupted at the wrong moment, ansible-core 2.19 forgets to pass the signal to the worker, gives up its queue and
+    then waits for the worker without end, the notebooks running on. The worker leads a process group of its own.
+    """
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGTERM)
 
 
 def text_of(line: bytes) -> str | None:

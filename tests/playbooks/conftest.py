@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,8 +87,16 @@ class Player:
         return Played(done.returncode, done.stdout + done.stderr, self.work)
 
 
+@pytest.fixture(scope="session")
+def cache():
+    """A cache of these tests' own, where runs under another UID reach it."""
+    with tempfile.TemporaryDirectory(prefix="mlops-test-") as directory:
+        os.chmod(directory, 0o755)
+        yield directory
+
+
 @pytest.fixture
-def play(tmp_path):
+def play(tmp_path, cache):
     work = tmp_path / "work"
     (work / "home").mkdir(parents=True)
     environment = {
@@ -98,10 +107,9 @@ def play(tmp_path):
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
         "ANSIBLE_NOCOLOR": "1",
+        "MLOPS_NOTEBOOKS_CACHE": cache,
     }
-    for name in ("MLOPS_NOTEBOOKS_CACHE", "PIP_CERT", "SSL_CERT_FILE"):
-        if name in os.environ:
-            environment[name] = os.environ[name]
+    environment |= {name: os.environ[name] for name in ("PIP_CERT", "SSL_CERT_FILE") if name in os.environ}
     return Player(work, environment)
 
 

@@ -8,6 +8,7 @@ import os
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.validation import pipeline
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
@@ -152,13 +153,15 @@ def test_secrets_are_handed_on_by_name_and_shown_nowhere(validate, monkeypatch):
     validate.notebook(
         "secret.ipynb",
         "import os\nprint(os.environ['SERVICE_TOKEN'], os.environ['PLAIN'], os.environ.get('NOT_NAMED'))",
+        "url = 'https://robot:hunter2hunter2@index.example/simple'\n{'token': 'Paris'}",
         "raise RuntimeError('cannot log in with ' + os.environ['SERVICE_TOKEN'])",
     )
     result = validate(pass_variables=["SERVICE_TOKEN"], environment_variables={"PLAIN": "visible"})
-    executed = Path(result["verdicts"][0]["executed"]).read_text()
-    assert "visible None" in executed
-    for text in (executed, json.dumps(result["verdicts"]), *validate.lines):
-        assert "swordfish" not in text
+    kept = {path.name: path.read_text() for path in Path(result["verdicts"][0]["executed"]).parent.iterdir()}
+    assert "visible None" in kept["executed.ipynb"] and "Paris" in kept["executed.ipynb"]
+    for text in (*kept.values(), json.dumps(result["verdicts"]), *validate.lines):
+        assert "swordfish" not in text and "hunter2" not in text
+    nbformat.validate(nbformat.read(result["verdicts"][0]["executed"], as_version=4))
 
 
 def test_a_missing_module_is_repaired_on_request_and_the_line_is_reported(validate):

@@ -20,6 +20,7 @@ from ..values.execution import RunResult
 from ..values.paths import default_cache_dir
 from ..values.verdict import Verdict
 from ..verdict.judge import from_build, judge, refuse
+from ..verdict.sanitize import mask
 from .decision import compile_fail_on
 from .memory import Memory
 from .repair import repair
@@ -127,8 +128,9 @@ class _Session:
 
     def _kept(self, work: Work, verdict: Verdict, output: str) -> Verdict:
         executed = Path(output, "executed.ipynb")
-        if executed.exists():
-            hide(executed, self._secrets)
+        for file in (executed, Path(output, "results.json")):
+            if file.exists():
+                hide(file, self._secrets)
         if verdict.retryable:  # the next call is to try again, so nothing is remembered
             return replace(verdict, executed=str(executed) if executed.exists() else None)
         return self._memory.keep(work.key, verdict, output)
@@ -175,11 +177,19 @@ def describe(verdict: Verdict) -> str:
     return f"{word:<6} {time_taken:>7}  {verdict.notebook}{cause}"
 
 
-def hide(executed: Path, secrets: tuple[str, ...]) -> None:
-    """Replace the values of secrets in an executed notebook, as they stand inside JSON strings."""
-    text = executed.read_text(encoding="utf-8")
-    clean = text
-    for secret in sorted(secrets, key=len, reverse=True):
-        clean = clean.replace(json.dumps(secret)[1:-1], "********")
-    if clean != text:
-        executed.write_text(clean, encoding="utf-8")
+def hide(file: Path, secrets: tuple[str, ...]) -> None:
+    """Mask secrets in a JSON file of a run: the executed notebook, its sources included, and the results."""
+    data = json.loads(file.read_text(encoding="utf-8"))
+    clean = _masked(data, secrets)
+    if clean != data:
+        file.write_text(json.dumps(clean, indent=1), encoding="utf-8")
+
+
+def _masked(item, secrets: tuple[str, ...], key: str = ""):
+    if isinstance(item, dict):
+        return {name: _masked(value, secrets, name) for name, value in item.items()}
+    if isinstance(item, list) and (key in ("source", "text") or "/" in key) and all(isinstance(x, str) for x in item):
+        return mask("".join(item), secrets).splitlines(keepends=True)  # nbformat's multiline strings
+    if isinstance(item, list):
+        return [_masked(value, secrets) for value in item]
+    return mask(item, secrets) if isinstance(item, str) and not key.startswith("image/") else item

@@ -68,6 +68,9 @@ _RULES: tuple[tuple[re.Pattern, str], ...] = (
         MASK,
     ),
     (re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]*"), MASK),
+)
+# What a name says of the value after it: likely in messages and logs, too often wrong in a notebook on, say, language.
+_NAMED: tuple[tuple[re.Pattern, str], ...] = (
     # --password VALUE; password="value"; TOKEN=value; "api_key": "value"
     (re.compile(rf"(--(?:[a-z]+-){{0,4}}{_WORD}(?:=|\s+))(?![-*])[^\s'\"]{{4,}}", re.IGNORECASE), rf"\1{MASK}"),
     (
@@ -106,7 +109,14 @@ def clean(text: str, secrets: Iterable[str] = ()) -> str:
     secrets: values known to be secret, masked wherever they stand, also percent-encoded.
     Hashes, digests, base64 data and paths stay as they are.
     """
-    text = _SURROGATE.sub("\ufffd", _CONTROL.sub("", terminal_text(text)))
+    text = mask(_SURROGATE.sub("\ufffd", _CONTROL.sub("", terminal_text(text))), secrets)
+    for pattern, replacement in _NAMED:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def mask(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return the text with what certainly is a secret as ``***``, and otherwise as it is."""
     known = _known(
         tuple(sorted({secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}, key=len, reverse=True))
     )

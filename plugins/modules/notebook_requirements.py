@@ -283,6 +283,7 @@ def find_requirements(module, _progress) -> dict:
         engine=given["engine"],
         pin=given["pin"],
         pin_python=given["pin_python"],
+        python_2=True,
     )
     outcome = resolve(Path(given["path"]), given["notebooks"], exclude=given["exclude"], options=options)
     return {"changed": False, **outcome.as_dict()}

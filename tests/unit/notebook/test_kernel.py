@@ -32,6 +32,12 @@ def test_python_kernels_of_any_name_will_do(given):
     check(given)
 
 
+def test_kernels_of_python_2_pass_where_the_notebook_is_only_read():
+    check(notebook("python2", "python"), python_2=True)
+    with pytest.raises(EngineError):
+        check(notebook("ir", "r"), python_2=True)
+
+
 @pytest.mark.parametrize(
     ("given", "named"),
     [

@@ -373,6 +373,14 @@ class TestEnginePipreqs:
             resolve(source({"a.ipynb": ["import x"]}), options=Options(engine="pipreqs"))
         assert caught.value.code == "missing_library"
 
+    def test_a_notebook_of_python_2_is_read_on_request(self, source):
+        root = source({"a.ipynb": ["import pandas\nprint 1"]}, kernel="python2")
+        with pytest.raises(EngineError, match="python2"):
+            one(root, generate=True)
+        found = one(root, generate=True, python_2=True)
+        assert found.requirements == ("pandas",)
+        assert found.warnings[0].startswith("a.ipynb asks for the kernel python2")
+
     def test_without_packaging_one_sentence_says_so(self, source, monkeypatch):
         monkeypatch.setitem(__import__("sys").modules, "packaging.specifiers", None)
         with pytest.raises(EngineError, match="packaging is missing: install it") as caught:

@@ -18,15 +18,21 @@ _PYTHON_NAME = re.compile(r"py|conda|venv", re.IGNORECASE)
 _PYTHON_2 = re.compile(r"(i?python[ _-]?2(\.\d+)?|py2\d?)$", re.IGNORECASE)
 
 
-def check(notebook: Notebook) -> None:
+def is_python_2(notebook: Notebook) -> bool:
+    """Tell whether the notebook asks for a kernel of Python 2."""
+    return bool(notebook.kernel and _PYTHON_2.match(notebook.kernel))
+
+
+def check(notebook: Notebook, *, python_2: bool = False) -> None:
     """Refuse a notebook that a Python 3 kernel cannot run.
 
     Any kernel whose language is Python will do, whatever its name: names such as ``conda-env-x-py`` are those of
-    the author's machine, and the environment brings its own kernel.
+    the author's machine, and the environment brings its own kernel. python_2: let kernels of Python 2 pass, for who
+    only reads the notebook.
     Raises EngineError with code ``kernel_unsupported`` and the kernel's name.
     """
     kernel, language = notebook.kernel, notebook.language
-    if kernel and _PYTHON_2.match(kernel):
+    if is_python_2(notebook) and not python_2:
         raise _refusal(notebook, f"the kernel {kernel}, which is Python 2")
     if language is not None and language not in _PYTHON_LANGUAGES:
         named = f"the kernel {kernel} for" if kernel else "a kernel for"

@@ -24,12 +24,16 @@ from .merge import merge
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..notebook.load import Notebook
     from .found import Need
 
 
 @dataclass(frozen=True)
 class Options:
-    """How the ladder is climbed; the fields are the options of the module ``notebook_requirements``."""
+    """How the ladder is climbed; the fields are the options of the module ``notebook_requirements``.
+
+    python_2: answer, with a warning, for notebooks that ask for a kernel of Python 2, which nothing here can run.
+    """
 
     requirements_file: str | None = None
     requirements_sources: tuple[str, ...] = ()
@@ -38,6 +42,7 @@ class Options:
     engine: str = "builtin"
     pin: str = "none"
     pin_python: str | None = None
+    python_2: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ class _Ladder:
     def climb(self, name: str) -> Resolution:
         """Return the resolution of one notebook. Raises EngineError with the reason where there is none."""
         notebook = load.load(self._root / name, name=name)
-        kernel.check(notebook)
+        kernel.check(notebook, python_2=self._options.python_2)
         cells = [(cell.index, cell.source) for cell in notebook.cells if cell.type == "code"]
         block, block_python = script_block.read(name, cells)
         engine = pipreqs_engine if self._options.engine == "pipreqs" else imports
@@ -145,7 +150,7 @@ class _Ladder:
             tier=tier,
             requirements=tuple(dict.fromkeys(entry.requirement for entry in found.provenance)),
             provenance=found.provenance,
-            warnings=self._chain_warning() + found.warnings,
+            warnings=self._chain_warning() + _python_2_warning(notebook) + found.warnings,
             unresolved=found.unresolved + near.unresolved,
             python_requires=_joined(name, python),
             kernel=notebook.kernel,
@@ -221,6 +226,15 @@ class _Ladder:
         if self._options.fallback == "fail":
             raise EngineError(text, "requirements_missing", imports=[need.module for need in missing])
         return "base", replace(installs, warnings=(*installs.warnings, text), unresolved=unresolved)
+
+
+def _python_2_warning(notebook: Notebook) -> tuple[str, ...]:
+    if not kernel.is_python_2(notebook):
+        return ()
+    return (
+        f"{notebook.name} asks for the kernel {notebook.kernel}: its code was read, but only Python 3 kernels are run;"
+        " set its kernel to python3.",
+    )
 
 
 def _place(need: Need) -> str:

@@ -82,7 +82,7 @@ def test_group_0_decides_where_the_directory_belongs_to_it(reachable):
         (None, ">=3.99", "Python >=3.99"),
         ("3.99", None, "Python 3.99"),
         (None, "latest", "latest"),
-        ("two", None, "two"),
+        ("two", None, "base is 'two': write a version"),
     ],
 )
 def test_none_that_fits_is_said_with_what_to_do(base, requires, words):

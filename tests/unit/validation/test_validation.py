@@ -37,6 +37,12 @@ def test_each_notebook_has_its_verdict_and_its_line_and_a_second_call_runs_nothi
     assert executed.stat().st_mtime_ns == stamp
 
 
+def test_the_line_of_a_notebook_is_one_line_whatever_its_name_is(validate):
+    validate.notebook("new\nline \x1b[31mred.ipynb", "1")
+    validate()
+    assert [line.split(maxsplit=2)[2] for line in validate.lines] == ["new line red.ipynb"]
+
+
 def test_a_change_that_a_notebook_can_see_runs_it_again_and_no_other_change_does(validate):
     (validate.root / "data.txt").write_text("1")
     validate.notebook("reader.ipynb", "print(open('data.txt').read())")
@@ -172,6 +178,13 @@ def test_a_missing_module_is_repaired_on_request_and_the_line_is_reported(valida
     assert repaired["by_name"]["table.ipynb"]["status"] == "succeeded"
     assert repaired["by_name"]["table.ipynb"]["requirements_found"] == ["tabulate"]
     assert not validate(repair=2)["changed"]
+
+
+def test_what_another_collection_made_is_not_repaired(validate):
+    validate.notebook("table.ipynb", "import tabulate")
+    foreign = {**validate.environment["environment"], "strategy": "acme.builders.conda"}
+    result = validate(repair=1, environments=validate.environments("table.ipynb", environment=foreign))
+    assert result["verdicts"][0]["code"] == "missing_module"
 
 
 def test_repair_ends_where_nothing_provides_the_module(validate):

@@ -302,6 +302,20 @@ def test_a_refused_notebook_has_the_row_of_its_code():
     assert said.cause.startswith("x.ipynb asks") and said.advice
 
 
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ({"file": "sales/requirements.txt", "line": 2}, "(line 'six==99' of sales/requirements.txt:2)"),
+        ({"cell": 3, "line": 1}, "(line 'six==99' of cell 3)"),
+        ({}, "(line 'six==99')"),
+    ],
+)
+def test_a_failed_build_says_where_the_line_at_fault_stands(place, words):
+    need = Resolution("x.ipynb", "declared", ("six==99",), (Provenance("six==99", "declared", "declared", **place),))
+    build = Build("b", "Failed", reason="dependency_not_found", message="There is no such version (line 'six==99').")
+    assert words in from_build("x.ipynb", build, resolution=need).cause
+
+
 def test_a_failed_build_gives_its_reason_or_what_its_log_says():
     build = Build(
         "b",

@@ -94,6 +94,8 @@ def choose(base: str | None, python_requires: str | None) -> Interpreter:
     if base and os.sep in base:
         return _named(os.path.expanduser(base), python_requires)
     specifiers = _specifiers(python_requires)
+    if base and not re.fullmatch(r"3(\.\d+){0,2}((a|b|rc)\d+)?", base):
+        raise EngineError(f"base is {base!r}: write a version of Python 3 such as 3.11, or the path of an interpreter.")
     wanted = _specifiers(f"=={base}.*" if base and base.count(".") < 2 else f"=={base}") if base else None
     closed, others = [], []
     for path in _candidates(base):

@@ -20,7 +20,7 @@ from ..values.execution import RunResult
 from ..values.paths import default_cache_dir
 from ..values.verdict import Verdict
 from ..verdict.judge import from_build, judge, refuse
-from ..verdict.sanitize import mask
+from ..verdict.sanitize import clean, mask
 from .decision import compile_fail_on
 from .memory import Memory
 from .repair import repair
@@ -85,7 +85,7 @@ class _Session:
         """End a work whose verdict needs no run: its build failed, or the same work has a verdict from before."""
         build = work.environment.build
         if build.phase in ("Failed", "Cancelled"):
-            self.end(_complete(from_build(work.notebook, build), work))
+            self.end(_complete(from_build(work.notebook, build, resolution=work.resolution), work))
             return True
         verdict = self._memory.find(work.key) if self._spec.reuse else None
         if verdict:
@@ -174,15 +174,16 @@ def describe(verdict: Verdict) -> str:
     word = "ok" if verdict.status == "succeeded" else "FAILED"
     time_taken = "cached" if verdict.cached else f"{verdict.duration:.1f}s"
     cause = f": {verdict.code}: {verdict.cause}" if verdict.cause else ""
-    return f"{word:<6} {time_taken:>7}  {verdict.notebook}{cause}"
+    name = " ".join(clean(verdict.notebook).split())  # a file's name may hold line breaks and escape sequences
+    return f"{word:<6} {time_taken:>7}  {name}{cause}"
 
 
 def hide(file: Path, secrets: tuple[str, ...]) -> None:
     """Mask secrets in a JSON file of a run: the executed notebook, its sources included, and the results."""
     data = json.loads(file.read_text(encoding="utf-8"))
-    clean = _masked(data, secrets)
-    if clean != data:
-        file.write_text(json.dumps(clean, indent=1), encoding="utf-8")
+    masked = _masked(data, secrets)
+    if masked != data:
+        file.write_text(json.dumps(masked, indent=1), encoding="utf-8")
 
 
 def _masked(item, secrets: tuple[str, ...], key: str = ""):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..environment.make import make
+from ..environment.venv import VenvStrategy
 from ..values.resolution import Provenance, Resolution
 from .spec import Spec
 from .work import Work
@@ -15,10 +16,11 @@ from .work import Work
 def repair(broken: list[Work], spec: Spec, progress: Callable[[dict], None]) -> tuple[list[Work], list[Work]]:
     """Make environments with the missing distribution for works that failed on an import.
 
-    Returns the works to run again, and those given up: what would be added was added before, or does not install.
+    Returns the works to run again, and those given up: what would be added was added before, or does not install, or
+    their environment is of a strategy of another collection, which only its own module can make.
     """
     fresh = [work for work in broken if work.failed.distribution not in work.found]
-    if not fresh:
+    if not fresh or fresh[0].environment.environment.strategy != VenvStrategy.name:
         return [], broken
     grown = {work.notebook: _grown(work) for work in fresh}
     environment = fresh[0].environment.environment

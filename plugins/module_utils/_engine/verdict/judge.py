@@ -77,10 +77,12 @@ def refuse(notebook: str, code: str, message: str, *, secrets: Sequence[str] = (
     return _with(Verdict(notebook=notebook, status="failed"), entry(code), message, secrets)
 
 
-def from_build(notebook: str, build: Build, *, secrets: Sequence[str] = ()) -> Verdict:
+def from_build(
+    notebook: str, build: Build, *, resolution: Resolution | None = None, secrets: Sequence[str] = ()
+) -> Verdict:
     """Return the verdict on a notebook whose environment could not be made.
 
-    The installer's own words decide where the build names no code of the table.
+    resolution: tells where the requirement line stands that the message names. The installer's own words decide where the build names no code of the table.
     """
     row = (
         entry(build.reason)
@@ -89,11 +91,21 @@ def from_build(notebook: str, build: Build, *, secrets: Sequence[str] = ()) -> V
     )
     if build.phase == "Cancelled" and not build.reason:
         row = entry("interrupted")
-    message = build.message or row.cause
+    message = _placed(build.message or row.cause, resolution)
     told = [line for line in build.log_tail if line.strip()][-3:]
     words = () if build.message or not told else (f"The log ends with: {' / '.join(told)}",)
     verdict = Verdict(notebook=notebook, status="failed")
     return _with(verdict, row, message, secrets, warnings=words)
+
+
+def _placed(message: str, resolution: Resolution | None) -> str:
+    """Return the message of a build with the place of the line that it names, as ``(line 'six==99')``."""
+    for item in resolution.provenance if resolution else ():
+        at = f"{item.file}:{item.line}" if item.file and item.line else item.file
+        at = f"cell {item.cell}" if item.cell is not None and not at else at
+        if at:
+            message = message.replace(f"(line '{item.requirement}')", f"(line '{item.requirement}' of {at})")
+    return message
 
 
 def _failed_run(

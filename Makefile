@@ -52,7 +52,8 @@ importer: dev ## what Automation Hub checks at an upload
 molecule: dev ## a scenario for each role
 	@$(TOOL) molecule test --all --no-command-borders
 
-playbooks: dev ## the playbooks as a user calls them, against git servers
+playbooks: dev ## the playbooks as a user calls them, against git servers; APT=1 installs Debian's sshd (as root)
+	@APT=$(APT) $(PYTHON) scripts/debian.py sshd openssh-server
 	@$(TOOL) python -m pytest tests/playbooks $(ARGS)
 
 integration: dev ## the modules as a playbook calls them, on each ansible-core that runs here; ARGS=target for one

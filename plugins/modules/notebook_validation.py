@@ -212,12 +212,12 @@ EXAMPLES = r"""
     resolutions: "{{ requirements.resolutions }}"
     source:
       path: examples/notebooks
-  register: environment
+  register: made
 
 - name: Run them, and fail when one of them is slower than a minute or failed
   mlops.notebooks.notebook_validation:
     path: examples/notebooks
-    environments: "{{ environment.environments }}"
+    environments: "{{ made.environments }}"
     resolutions: "{{ requirements.resolutions }}"
     cell_timeout: 60
     fail_on: "verdicts[?status == 'failed' || duration > `60`]"

@@ -50,7 +50,7 @@ def driver(bench, requests, package="engine"):
     copy = bench.root / "driver"
     (copy / package).mkdir(parents=True)
     (copy / package / "__init__.py").touch()
-    for room in ("run", "values"):
+    for room in ("notebook", "run", "values"):
         (copy / package / room).mkdir()
         for file in (engine / room).glob("*.py"):
             (copy / package / room / file.name).write_text(file.read_text())

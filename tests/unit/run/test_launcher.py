@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -30,7 +31,7 @@ WAITS = """
 import os, subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"], start_new_session=True)
 with open({fifo!r}, "w") as file:
-    file.write(f"{{os.getpid()}} {{child.pid}} {{os.getppid()}}")
+    file.write(f"{{os.getpid()}} {{child.pid}} {{os.getppid()}}\\n")
 time.sleep(1000)
 """
 DRIVER = """
@@ -176,14 +177,29 @@ def test_what_a_killed_call_left_is_swept(bench):
     assert list(bench.scratch.iterdir()) == []
 
 
+def first_words(fifo: Path, launcher: subprocess.Popen) -> str:
+    """What the first notebook says; a launcher that ends before one spoke fails the test with its own words."""
+    reader, end = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK), os.pidfd_open(launcher.pid)
+    poll = select.poll()
+    for descriptor in (reader, end):
+        poll.register(descriptor, select.POLLIN)
+    try:
+        ready = [descriptor for descriptor, event in poll.poll() if event & select.POLLIN]
+        assert reader in ready, launcher.communicate()
+        return os.read(reader, 4096).decode().splitlines()[0]
+    finally:
+        os.close(reader)
+        os.close(end)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_everything_first(bench, number):
     fifo = bench.root / "fifo"
     os.mkfifo(fifo)
     fifo.chmod(0o666)
     requests = [bench.request(name, WAITS.format(fifo=str(fifo)), timeout=None) for name in ("a", "b", "c")]
-    launcher = subprocess.Popen(driver(bench, requests), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    pids = [int(word) for word in fifo.read_text().split()]
+    launcher = subprocess.Popen(driver(bench, requests), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pids = [int(word) for word in first_words(fifo, launcher).split()]
     assert all(map(alive, pids))
     launcher.send_signal(number)
     launcher.communicate()

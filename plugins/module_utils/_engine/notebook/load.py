@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import typing as t
 from dataclasses import dataclass
@@ -36,7 +35,6 @@ class Notebook(Value):
 
     name: path shown to people, relative to the source root where the caller gave one.
     kernel, language: as the metadata say, language in lower case; None where they say nothing.
-    digest: ``sha256:`` over the file's bytes.
     """
 
     name: str
@@ -45,7 +43,6 @@ class Notebook(Value):
     language: str | None
     nbformat: int
     metadata: dict
-    digest: str
 
 
 def load(path: Path, *, name: str | None = None) -> Notebook:
@@ -66,7 +63,7 @@ def load(path: Path, *, name: str | None = None) -> Notebook:
     raw, major = _raw_cells(document, shown)
     cells = tuple(_cell(index, item, shown) for index, item in enumerate(raw))
     kernel, language = _kernel(metadata, raw)
-    return Notebook(shown, cells, kernel, language, major, metadata, "sha256:" + hashlib.sha256(data).hexdigest())
+    return Notebook(shown, cells, kernel, language, major, metadata)
 
 
 def _bad(message: str, code: str = "notebook_invalid") -> EngineError:

@@ -11,7 +11,7 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.err
 
 def notebook(kernel, language, display=None):
     metadata = {"kernelspec": {"display_name": display}} if display else {}
-    return Notebook("n.ipynb", (), kernel, language, 4, metadata, "")
+    return Notebook("n.ipynb", (), kernel, language, 4, metadata)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.requiremen
 def notebook(*sources, name="n.ipynb", kinds=()):
     kinds = [*kinds, *["code"] * len(sources)]
     cells = [Cell(i, kinds[i], textwrap.dedent(s).strip("\n"), (), {}) for i, s in enumerate(sources)]
-    return Notebook(name, tuple(cells), "python3", "python", 4, {}, "")
+    return Notebook(name, tuple(cells), "python3", "python", 4, {})
 
 
 def lines(root, *sources, **keys):

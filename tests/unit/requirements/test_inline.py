@@ -14,7 +14,7 @@ ARGV = "import subprocess, sys\nsubprocess."
 
 def found(root, *sources, name="n.ipynb"):
     cells = [Cell(i, "code", textwrap.dedent(source).strip("\n"), (), {}) for i, source in enumerate(sources)]
-    return find(Notebook(name, tuple(cells), "python3", "python", 4, {}, ""), root)
+    return find(Notebook(name, tuple(cells), "python3", "python", 4, {}), root)
 
 
 def lines(root, *sources, **keys):

@@ -66,6 +66,8 @@ def place(monkeypatch):
     monkeypatch.setenv("ANSIBLE_COLLECTIONS_PATH", f"{top / 'collections'}:{TREE}")
     monkeypatch.setenv("ANSIBLE_LOCAL_TEMP", str(top / "local"))
     monkeypatch.setenv("ANSIBLE_REMOTE_TEMP", str(top / "remote"))
+    # Left to itself, the job is written below HOME and looked for below the home of the passwd entry.
+    monkeypatch.setenv("ANSIBLE_ASYNC_DIR", str(top / "async"))
     monkeypatch.setenv("ANSIBLE_LOCALHOST_WARNING", "false")
     monkeypatch.setenv("ANSIBLE_INVENTORY_UNPARSED_WARNING", "false")
     (top / "cache").mkdir()

@@ -88,6 +88,7 @@ def main() -> None:
         "",
         f"Made by `make bench` on {datetime.date.today()}: {shape}.",
         "Ratios are medians of ratios within a round, since the contenders take turns; figures without a ratio depend on the machine.",
+        "The labelled set is no longer blind: what blind rounds gave stands in `benchmarks/requirements/README.md`.",
     ]
     for title, text in parts:
         page += ["", f"## {title}", "```text", text.strip("\n"), "```"]

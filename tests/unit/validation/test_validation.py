@@ -245,6 +245,7 @@ def test_verdicts_that_nobody_asked_for_are_forgotten(validate):
         ({"environment_variables": {"A": "\0"}}, "The variable 'A'"),
         ({"workers": -1}, "workers is -1"),
         ({"environments": [{"key": "k"}]}, "environments is not what"),
+        ({"refused": [{"notebook": "a.ipynb"}]}, "refused has an entry without notebook, code or message"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_runs(validate, options, sentence):

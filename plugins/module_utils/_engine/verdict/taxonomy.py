@@ -20,6 +20,7 @@ CATEGORIES = {
     "validation_output_failure": "The notebook runs, but its values are not the expected ones.",
     "validation_strict_mode_failure": "The notebook runs, but not as cleanly as strict mode asks.",
     "golden_mismatch": "The notebook runs, but its outputs differ from the golden notebook.",
+    "cluster_error": "The cluster cannot be used as asked: the way to it, the login, or the permissions.",
     "infrastructure": "Nothing that the notebook can help; worth another try.",
 }
 
@@ -46,6 +47,7 @@ _DEPENDENCY = "dependency_install_failed"
 _SETUP = "environment_setup_failed"
 _CODE = "notebook_execution_failed"
 _OUTPUT = "validation_output_failure"
+_CLUSTER = "cluster_error"
 _INFRA = "infrastructure"
 
 TABLE: tuple[Entry, ...] = (
@@ -430,6 +432,69 @@ TABLE: tuple[Entry, ...] = (
             "Where they differ in every run, seed the random numbers, give a tolerance or a pattern, "
             "or tag the cell golden-skip.",
         ),
+    ),
+    Entry(
+        "cluster_config",
+        _CLUSTER,
+        "The options or the kubeconfig do not name a cluster that can be used.",
+        ("Correct what the message names; docs/authentication.md shows each way to log in.",),
+    ),
+    Entry(
+        "cluster_certificate",
+        _CLUSTER,
+        "No trusted TLS connection to the API server can be made.",
+        ("Give the CA of the cluster with ca_cert, K8S_AUTH_SSL_CA_CERT or in the kubeconfig.",),
+    ),
+    Entry(
+        "cluster_unauthorized",
+        _CLUSTER,
+        "The API server does not accept the credentials.",
+        ("Log in again, or give a new token; a token of a service account can be made with kubectl create token.",),
+    ),
+    Entry(
+        "cluster_forbidden",
+        _CLUSTER,
+        "The user may not do this.",
+        ("Have an administrator grant what platform_info lists as missing for the work.",),
+    ),
+    Entry(
+        "cluster_not_found",
+        _CLUSTER,
+        "There is no such object, or the cluster does not know its kind.",
+        ("Correct the name or namespace, or install what provides the kind.",),
+    ),
+    Entry(
+        "cluster_conflict",
+        _CLUSTER,
+        "An object belongs to somebody else, or has changed meanwhile.",
+        ("Choose another name, leave the fields to their manager, or delete the object yourself.",),
+    ),
+    Entry(
+        "cluster_refused",
+        _CLUSTER,
+        "The API server does not take the request as it is.",
+        ("Correct what the server's message names; a quota or a policy of the cluster may stand behind it.",),
+    ),
+    Entry(
+        "cluster_unreachable",
+        _INFRA,
+        "The API server cannot be reached, or the connection broke.",
+        ("Check the address, the network between, the proxy and its exceptions.",),
+        retryable=True,
+    ),
+    Entry(
+        "cluster_unavailable",
+        _INFRA,
+        "The API server is overloaded or has an error of its own.",
+        ("Try again later; look at the health of the control plane.",),
+        retryable=True,
+    ),
+    Entry(
+        "cluster_timeout",
+        _INFRA,
+        "Something in the cluster did not come about in time.",
+        ("Look at the object that the message names, and give it more time.",),
+        retryable=True,
     ),
     Entry(
         "validation_failed",

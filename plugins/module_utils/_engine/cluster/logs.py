@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Following a log to its end, over as many connections as that takes."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .client import Cluster
+from .deadline import Deadline, pause
+from .errors import ClusterError
+
+_STAMPED = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d) ?")
+_IDLE = 300.0  # seconds without a line after which the connection is made anew
+# What the server says of a container that has no log yet (400), or of a build whose pod is not there (504).
+_NOT_YET = ("waiting to start", "ContainerCreating", "PodInitializing", "timed out", "still waiting")
+
+
+@dataclass(frozen=True)
+class Followed:
+    """How it ended. complete: to the log's own end. truncated: the limit in bytes was reached first.
+
+    trouble: why not, where it is neither.
+    """
+
+    complete: bool
+    truncated: bool = False
+    trouble: ClusterError | None = None
+
+
+def follow(
+    cluster: Cluster,
+    path: str,
+    sink: Callable[[str], None],
+    deadline: Deadline,
+    *,
+    ended: Callable[[], bool],
+    container: str | None = None,
+    limit: int | None = None,
+) -> Followed:
+    """Hand each line of a log to ``sink`` once, in order, until the log's end, the limit or the deadline.
+
+    path: of the log subresource of a pod or build. ended: whether what writes the log has ended, asked when the server
+    ends the stream, since a server does that on a restart too. container: where the pod has several.
+    limit: bytes of lines, without time stamps; the line that crosses it is cut.
+    Before the container starts there is no log: that is waited for. Raises ClusterError where it is refused for good.
+    """
+    return _Following(cluster, path, sink, deadline, ended, container, limit).run()
+
+
+class _Following:
+    def __init__(self, cluster, path, sink, deadline, ended, container, limit):
+        self.cluster = cluster
+        self.path = path
+        self.sink = sink
+        self.deadline = deadline
+        self.ended = ended
+        self.container = container
+        self.left = limit
+        self.cut = False
+        self.since: str | None = None  # the second of the newest line
+        self.recent: Counter = Counter()  # lines of that second, by hash: the server repeats them after a reconnection
+        self.failures = 0
+
+    def run(self) -> Followed:
+        renewed = over = False
+        trouble: ClusterError | None = None
+        while not self.deadline.passed():
+            used = self.cluster.credentials
+            try:
+                whole = self._read(repeated=Counter(self.recent))
+                if self.cut or (whole and over):
+                    return Followed(complete=not self.cut, truncated=self.cut)
+                # What it wrote between the end of the stream and its own end is in one more reading.
+                over = whole and self.ended()
+                trouble, renewed = None, False
+                wait = not over
+            except ClusterError as error:
+                trouble = error
+                if error.status == 401 and not renewed and self.cluster.renew(used):
+                    renewed = True
+                    continue
+                if over or (error.status == 404 and self.since is not None):
+                    return Followed(complete=True)  # it ended without a log, or went away with its log
+                if not error.transient and not _not_yet(error):
+                    raise
+                over = _not_yet(error) and self._has_ended()
+                wait = not over
+            if wait:
+                self._rest(trouble.retry_after if trouble else None)
+        return Followed(complete=False, trouble=trouble)
+
+    def _has_ended(self) -> bool:
+        try:
+            return self.ended()
+        except ClusterError:
+            return False  # asked again after the next reading
+
+    def _rest(self, retry_after: float | None = None) -> None:
+        self.failures += 1
+        time.sleep(min(pause(min(self.failures, 5), retry_after), self.deadline.left()))
+
+    def _read(self, repeated: Counter) -> bool:
+        """Read one connection; return whether the server ended it in good order."""
+        from urllib3.exceptions import HTTPError
+
+        query = {"follow": "true", "timestamps": "true", "container": self.container, "sinceTime": self.since}
+        response = self.cluster.send("GET", self.path, query, accept="*/*", deadline=self.deadline, read_timeout=_IDLE)
+        rest = b""
+        try:
+            for chunk in response.stream():
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    self._line(line, repeated)
+                    if self.cut:
+                        return True
+                if self.deadline.passed():
+                    return False
+        except (HTTPError, OSError):
+            return False  # a part of a line comes again as a whole
+        finally:
+            response.close()
+        if rest:
+            self._line(rest, repeated)
+        return True
+
+    def _line(self, line: bytes, repeated: Counter) -> None:
+        stamp = _STAMPED.match(line)
+        mark = hash(line)
+        if stamp:
+            second = f"{stamp[1].decode()}{stamp[3].decode()}"
+            if repeated[mark] > 0:
+                repeated[mark] -= 1
+                return
+            if self.since is None or second > self.since:
+                self.since, self.recent = second, Counter()
+            if second == self.since:
+                self.recent[mark] += 1
+            line = line[stamp.end() :]
+        self.failures = 0
+        if self.left is not None:
+            self.cut = len(line) + 1 > self.left
+            line = line[: self.left]
+            self.left -= min(self.left, len(line) + 1)
+        self.sink(line.decode("utf-8", "replace"))
+
+
+def _not_yet(error: ClusterError) -> bool:
+    return error.status in (400, 500, 504) and any(words in error.message for words in _NOT_YET)

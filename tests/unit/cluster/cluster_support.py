@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of the cluster room share."""
+
+from __future__ import annotations
+
+import json
+
+import urllib3
+
+
+def http(server, method: str, path: str, body=None, content_type: str = "application/json"):
+    """A request of the administrator, as any other client sends it."""
+    headers = {"Authorization": f"Bearer {server.token}", "Content-Type": content_type}
+    pool = urllib3.PoolManager(ca_certs=server.ca_file)
+    answer = pool.request(method, server.url + path, body=json.dumps(body), headers=headers)
+    assert answer.status < 300, answer.data
+    return json.loads(answer.data)
+
+
+def auth(server, token: str | None = None, **options) -> dict:
+    """Options of kubernetes.core for the server."""
+    return {"host": server.url, "ca_cert": server.ca_file, "api_key": token or server.token, **options}
+
+
+def namespace(server, name: str = "team") -> None:
+    server.system.create("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+
+def grant(server, user: str, rules: list[dict], space: str = "team") -> None:
+    """A Role with these rules in the namespace, bound to the user."""
+    metadata = {"name": f"role-of-{user}", "namespace": space}
+    rbac = "rbac.authorization.k8s.io"
+    role = {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": metadata, "rules": rules}
+    subjects = [{"kind": "User", "name": user, "apiGroup": rbac}]
+    reference = {"apiGroup": rbac, "kind": "Role", "name": metadata["name"]}
+    binding = {"apiVersion": f"{rbac}/v1", "kind": "RoleBinding", "metadata": metadata}
+    server.system.create(f"roles.{rbac}", role)
+    server.system.create(f"rolebindings.{rbac}", {**binding, "subjects": subjects, "roleRef": reference})

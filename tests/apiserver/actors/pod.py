@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The simulated runtime: containers are timers that print lines, as the rules of the test say."""
+
+from __future__ import annotations
+
+from .environment import MissingReference, data_of
+from .pod_status import Container, PodRun
+
+
+class SimulatedRuntime:
+    def __init__(self, server):
+        self._server = server
+        self._clock = server.clock
+        self._running: dict[tuple[str, str], _Simulation] = {}
+
+    def image_user(self, image: str) -> int | None:
+        return None  # nobody knows; such a pod just runs
+
+    def prepare(self, pod: dict, run: PodRun) -> None:
+        """Only looks whether what the volumes need is there."""
+        namespace = pod["metadata"]["namespace"]
+        for volume in pod["spec"].get("volumes") or []:
+            for source, plural, field in (("configMap", "configmaps", "name"), ("secret", "secrets", "secretName")):
+                reference = volume.get(source)
+                if reference and not reference.get("optional"):
+                    try:
+                        data_of(self._server, plural, namespace, reference[field])
+                    except MissingReference as missing:
+                        raise MissingReference(f'"{volume["name"]}" : {missing}') from None
+
+    def start(self, pod: dict, run: PodRun, container: Container, environment: dict[str, str], done) -> None:
+        simulation = _Simulation(self._server, pod, run, container, done)
+        self._running[(run.uid, container.name)] = simulation
+        simulation.start()
+
+    def stop(self, run: PodRun, container: Container, grace: float) -> None:
+        if simulation := self._running.get((run.uid, container.name)):
+            simulation.end(143 if grace else 137)
+
+    def remove(self, run: PodRun) -> None:
+        for name in run.containers:
+            self._running.pop((run.uid, name), None)
+
+    def close(self) -> None:
+        self._running.clear()
+
+
+class _Simulation:
+    def __init__(self, server, pod: dict, run: PodRun, container: Container, done):
+        metadata = pod["metadata"]
+        self._clock, self._done, self._ended = server.clock, done, False
+        self._behaviour, self._failure = run.rule.of(container.name), run.rule.failure
+        self._writer = server.logs.open(metadata["namespace"], metadata["name"], container.name)
+        self._endless = container.sidecar or (
+            not container.init and pod["spec"].get("restartPolicy", "Always") == "Always"
+        )
+
+    def start(self) -> None:
+        behaviour = self._behaviour
+        for at, line in behaviour.logs:
+            if at <= 0:
+                self._write(line)
+            else:
+                self._clock.call_later(at, lambda line=line: self._write(line))
+        if self._failure == "OOMKilled":
+            self._clock.call_later(behaviour.seconds or 0, lambda: self.end(137, "OOMKilled"))
+        elif self._failure in {"Evicted", "NodeLost"}:
+            return  # the kubelet ends the whole pod
+        elif behaviour.seconds is not None or behaviour.exit_code or not self._endless:
+            seconds = behaviour.seconds or 0
+            self._clock.call_later(seconds, lambda: self.end(behaviour.exit_code, "", behaviour.message))
+
+    def _write(self, line: str) -> None:
+        if not self._ended:
+            self._writer.write(line.encode() + b"\n")
+
+    def end(self, exit_code: int, reason: str = "", message: str = "") -> None:
+        if not self._ended:
+            self._ended = True
+            self._writer.close()
+            self._done(exit_code, reason, message)

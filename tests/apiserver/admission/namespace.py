@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Namespaces: nothing is created in one that is missing or ending; on OpenShift each new one gets its own ranges."""
+
+from __future__ import annotations
+
+import zlib
+
+from ..errors import ApiError, forbidden
+
+IMMORTAL = frozenset({"default", "kube-system", "kube-public"})
+FIRST_UID, BLOCK = 1000000000, 10000
+
+
+def admit(context) -> None:
+    if (context.resource.group, context.resource.plural) in {("", "namespaces"), ("project.openshift.io", "projects")}:
+        if context.operation == "CREATE":
+            _prepare(context)
+        elif context.operation == "DELETE" and context.name in IMMORTAL:
+            raise forbidden("", "namespaces", context.name, "this namespace may not be deleted")
+        return
+    if context.operation != "CREATE" or not context.namespace or context.subresource:
+        return
+    if context.resource.group in {"authorization.k8s.io", "authorization.openshift.io"}:
+        return  # reviews may be asked about any namespace
+    namespace = context.system.get("namespaces", None, context.namespace)
+    if namespace["metadata"].get("deletionTimestamp"):
+        raise terminating(context)
+
+
+def terminating(context) -> ApiError:
+    name = context.name or context.object["metadata"].get("generateName", "")
+    cause = {
+        "reason": "NamespaceTerminating",
+        "message": f"namespace {context.namespace} is being terminated",
+        "field": "metadata.namespace",
+    }
+    kind = context.resource.plural + (f".{context.resource.group}" if context.resource.group else "")
+    return ApiError(
+        403,
+        "Forbidden",
+        f'{kind} "{name}" is forbidden: unable to create new content in namespace {context.namespace} '
+        "because it is being terminated",
+        {"name": name, "group": context.resource.group, "kind": context.resource.plural, "causes": [cause]},
+    )
+
+
+def _prepare(context) -> None:
+    metadata = context.object["metadata"]
+    labels = metadata.setdefault("labels", {})
+    labels.setdefault("kubernetes.io/metadata.name", metadata.get("name", ""))
+    spec = context.object.setdefault("spec", {})
+    spec.setdefault("finalizers", ["kubernetes"])
+    context.object.setdefault("status", {}).setdefault("phase", "Active")
+    if context.profile == "openshift":
+        annotations = metadata.setdefault("annotations", {})
+        for name, value in security_ranges(metadata.get("name", "")).items():
+            annotations.setdefault(name, value)
+
+
+def security_ranges(name: str) -> dict[str, str]:
+    """The annotations by which OpenShift gives a namespace its UIDs; here derived from its name, so repeatable."""
+    block = zlib.crc32(name.encode()) % 90000 + 60
+    first = FIRST_UID + block * BLOCK
+    left, right = sorted((block % 1023, block // 1023 + 1)) if block % 1023 != block // 1023 + 1 else (0, 1)
+    return {
+        "openshift.io/sa.scc.mcs": f"s0:c{right},c{left}",
+        "openshift.io/sa.scc.uid-range": f"{first}/{BLOCK}",
+        "openshift.io/sa.scc.supplemental-groups": f"{first}/{BLOCK}",
+    }

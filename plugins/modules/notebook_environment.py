@@ -25,7 +25,6 @@ requirements:
   - uv, or an interpreter whose C(venv) module can install pip
 extends_documentation_fragment:
   - mlops.notebooks.attributes
-  - mlops.notebooks.attributes.action_group
   - mlops.notebooks.progress
 attributes:
   check_mode:

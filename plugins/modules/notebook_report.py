@@ -19,7 +19,6 @@ author:
   - mlops.notebooks contributors (@mlops-notebooks)
 extends_documentation_fragment:
   - mlops.notebooks.attributes
-  - mlops.notebooks.attributes.action_group
 attributes:
   check_mode:
     support: full

@@ -25,7 +25,6 @@ description:
   - Nothing is run or written, and nothing is fetched from a network unless O(pin=index).
 extends_documentation_fragment:
   - mlops.notebooks.attributes
-  - mlops.notebooks.attributes.action_group
 requirements:
   - python >= 3.10
   - packaging

@@ -20,7 +20,6 @@ author:
   - mlops.notebooks contributors (@mlops-notebooks)
 extends_documentation_fragment:
   - mlops.notebooks.attributes
-  - mlops.notebooks.attributes.action_group
   - mlops.notebooks.progress
 attributes:
   check_mode:

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each kind of work needs in its namespace, each verb because a request needs it."""
+
+from __future__ import annotations
+
+# Server-side apply reads, and patches; where the object is new, the server asks for create too.
+_APPLY = "get create patch"
+_FOLLOW = "get list watch"
+
+_POD_RUN = (
+    ("batch", "jobs", f"{_APPLY} list watch delete"),
+    ("", "pods", _FOLLOW),
+    ("", "pods/log", "get"),
+    ("", "configmaps", f"{_APPLY} list delete"),
+)
+_BUILD = (
+    ("build.openshift.io", "buildconfigs", f"{_APPLY} list delete"),
+    ("build.openshift.io", "buildconfigs/instantiate", "create"),
+    ("build.openshift.io", "buildconfigs/instantiatebinary", "create"),
+    ("build.openshift.io", "builds", f"{_FOLLOW} update delete"),
+    ("build.openshift.io", "builds/log", "get"),
+    ("image.openshift.io", "imagestreams", f"{_APPLY} list delete"),
+    ("image.openshift.io", "imagestreamtags", "get"),
+    ("", "pods", _FOLLOW),
+)
+
+# work: rows of API group, resource, verbs. `{namespace}` stands for the namespace's own name as a resource name.
+WORK: dict[str, tuple[tuple[str, ...], ...]] = {
+    "detect": (
+        ("", "namespaces", "get", "{namespace}"),
+        ("apps", "deployments", "list"),
+    ),
+    "run": _POD_RUN,
+    "s2i": _BUILD,
+    "docker": _BUILD,
+    "tekton": (
+        ("tekton.dev", "tasks", f"{_APPLY} list delete"),
+        ("tekton.dev", "taskruns", f"{_APPLY} list watch delete"),
+        ("", "pods", _FOLLOW),
+        ("", "pods/log", "get"),
+    ),
+    "shipwright": (
+        ("shipwright.io", "builds", f"{_APPLY} list delete"),
+        ("shipwright.io", "buildruns", f"{_APPLY} list watch delete"),
+        ("", "pods", _FOLLOW),
+        ("", "pods/log", "get"),
+    ),
+    "buildah": _POD_RUN,
+}

@@ -6,7 +6,7 @@ TOOL := PATH="$(CURDIR)/build/venvs/dev/bin:$$PATH" NO_COLOR=1
 INSTALLED := build/collections
 OURS := $(INSTALLED)/ansible_collections/mlops/notebooks
 
-GATES := lint unit docs changelog ansible-lint importer molecule playbooks integration sanity imports browser
+GATES := lint unit contract docs changelog ansible-lint importer molecule playbooks integration sanity imports browser
 
 .PHONY: help quickstart setup dev build test bench clean $(GATES)
 .DEFAULT_GOAL := help
@@ -35,6 +35,10 @@ unit: dev ## unit tests against the installed collection, and their coverage of 
 	@rm -f build/coverage*
 	@COVERAGE_FILE=build/coverage $(TOOL) python -m pytest tests/unit \
 		--cov=$(OURS)/plugins/module_utils/_engine --cov-report=term --cov-fail-under=90 $(ARGS)
+
+contract: dev ## what the tests rely on of a cluster: against the stand-in, or the cluster that KUBECONFIG names
+	@APT=$(APT) $(PYTHON) scripts/debian.py kubectl kubernetes-client
+	@$(TOOL) python -m pytest tests/contract $(ARGS)
 
 docs: dev ## documentation of the modules and roles; every documented command and example, run
 	@$(TOOL) antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck $(OURS)

@@ -30,6 +30,8 @@ def main() -> int:
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": str(setup.COLLECTIONS),
         "GALAXY_IMPORTER_CONFIG": str(config),
+        # Automation Hub has kubernetes.core, whose documentation fragments ours extend, among its own packages.
+        "PYTHONPATH": str(setup.COLLECTIONS),
         "PATH": f"{setup.DEV / 'bin'}{os.pathsep}{os.environ['PATH']}",
     }
     tarball = next(setup.TARBALLS.glob("*.tar.gz"))

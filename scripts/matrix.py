@@ -6,6 +6,7 @@ Words after the gate go to ansible-test: `matrix.py integration notebook_report 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -26,6 +27,8 @@ CORES = {
     "2.20": ["3.12", "3.13", "3.14"],
     "2.21": ["3.13", "3.12", "3.14"],
 }
+# The oldest of ansible-core goes with the oldest of what we ask for.
+OLDEST = {"2.16": ["kubernetes==28.1.0"]}
 TREES = venvs.BUILD / "ansible-test"
 # Sanity is one long computation that leaves a processor idle; integration targets use all there is.
 AT_ONCE = {"sanity": 2, "import": 2, "integration": 1}
@@ -68,6 +71,7 @@ def environments() -> dict[str, Path]:
             continue
         made[core] = venvs.BUILD / "venvs" / f"core-{core}"
         requirements = [f"ansible-core~={core}.0", "-r", "requirements.txt", "-r", "requirements-test.txt"]
+        requirements += OLDEST.get(core, [])
         venvs.ensure(made[core], python, requirements, f"ansible-core {core} in build/venvs/core-{core}")
     return made
 
@@ -80,6 +84,9 @@ def make_tree(core: str) -> Path:
         shutil.rmtree(tree / name, ignore_errors=True)
         shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     ours = tree / "mlops" / "notebooks"
+    if os.environ.get("KUBECONFIG"):  # a real cluster, for the targets that need one
+        answers = ours / "tests" / "integration" / "integration_config.yml"
+        answers.write_text(f"kubeconfig: {json.dumps(os.path.abspath(os.environ['KUBECONFIG']))}\n")
     venvs.run("git", "init", "--quiet", ours)  # else it takes the clone's git for its own, which ignores build/
     return ours
 

@@ -10,7 +10,7 @@ import threading
 import pytest
 import yaml
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.client import MANAGER, Cluster
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.deadline import Deadline
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.deadline import Deadline, pause
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.errors import ClusterError
 from cluster_support import auth, grant
 
@@ -105,6 +105,12 @@ def test_a_slow_answer_is_given_up_at_the_deadline(server, cluster):
     with pytest.raises(ClusterError) as caught:
         cluster.get(MAPS, deadline=Deadline.after(0.3))
     assert "did not answer" in caught.value.message
+
+
+def test_a_pause_grows_to_a_limit_and_is_as_long_as_the_server_asks():
+    for failures, longest in ((1, 0.1), (3, 0.4), (50, 10.0)):
+        assert longest / 2 <= pause(failures) <= longest
+    assert pause(1, retry_after=7) == 7
 
 
 def kubeconfig(server, tmp_path, token: str, **more: str) -> str:

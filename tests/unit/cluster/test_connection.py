@@ -47,7 +47,11 @@ def write(tmp_path):
 
 
 def bearer(found) -> str:
-    return found.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+    """What the client sends; it calls the hook first."""
+    if found.configuration.refresh_api_key_hook:
+        found.configuration.refresh_api_key_hook(found.configuration)
+    (token,) = found.configuration.api_key.values()
+    return token
 
 
 def test_without_anything_there_is_no_cluster():
@@ -113,6 +117,10 @@ def test_in_a_pod_its_account_is_used(account):
     assert (found.configuration.host, found.namespace) == ("https://10.0.0.1:443", "of-the-pod")
     assert bearer(found).lower() == f"bearer {TOKEN}"
     assert found.configuration.ssl_ca_cert == str(account / "ca.crt")
+
+
+def test_in_a_pod_a_token_that_is_given_goes_before_that_of_its_account(account):
+    assert bearer(connection.connect({"api_key": "another-long-token"})) == "Bearer another-long-token"
 
 
 def test_a_kubeconfig_that_is_named_goes_before_the_pods_account(account, write):

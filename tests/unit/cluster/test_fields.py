@@ -80,6 +80,14 @@ def test_a_field_that_another_manager_took_is_not(path):
     assert not covers(without(TREE, path), MANIFEST)
 
 
+def test_items_of_a_list_are_told_apart_by_their_key():
+    ports = {'k:{"port":80,"protocol":"TCP"}': {".": {}, "f:port": {}}}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"ports": [{"port": 80}]}}
+    assert covers({"f:spec": {"f:ports": ports}}, service)
+    service["spec"]["ports"].append({"port": 81})
+    assert not covers({"f:spec": {"f:ports": ports}}, service)
+
+
 def test_items_of_a_set_are_told_apart_by_their_value():
     tree = {"f:metadata": {"f:finalizers": {'v:"example.com/ours"': {}}}}
     finalizers = {

@@ -140,7 +140,7 @@ def test_no_line_is_lost_or_doubled_over_reconnections(kind, server, container, 
 def test_a_stream_that_the_server_ends_early_is_taken_up_again(server, container, following):
     container.start()
     container.write("one", "two")
-    server.faults.add("end-stream", "/log", bytes=1)
+    server.faults.add("end-stream", "/log", bytes=1, count=3)
     log = following()
     log.until(2)
     container.write("three", "three")
@@ -148,6 +148,8 @@ def test_a_stream_that_the_server_ends_early_is_taken_up_again(server, container
     container.end()
     assert log.answer().complete
     assert log.got == ["one", "two", "three", "three"]
+    queries = [entry.query for entry in server.journal.entries(f"GET {LOG}")]
+    assert ["sinceTime" in query for query in queries] == [False] + [True] * (len(queries) - 1)
 
 
 def test_a_last_line_without_its_end_is_a_line(server, container, following):

@@ -90,15 +90,17 @@ def test_what_depends_on_it_goes_as_asked(propagation, left, server, cluster, ma
     assert names(server) == left
 
 
-def test_an_object_that_came_in_its_place_is_left_alone(server, cluster, maps, soon):
+def test_an_object_that_came_in_its_place_is_left_alone(server, cluster, maps, soon, monkeypatch):
     make(server, "one")
-    old = server.system.get("configmaps", "team", "one")
-    body = {"preconditions": {"uid": old["metadata"]["uid"]}}
-    server.system.delete("configmaps", "team", "one")
-    make(server, "one")
-    with pytest.raises(ClusterError) as caught:
-        cluster.delete("/api/v1/namespaces/team/configmaps/one", body)
-    assert caught.value.status == 409
+    delete = cluster.delete
+
+    def late(*arguments, **options):
+        server.system.delete("configmaps", "team", "one")
+        make(server, "one", key="another")
+        return delete(*arguments, **options)
+
+    monkeypatch.setattr(cluster, "delete", late)
+    remove(cluster, maps, soon, name="one", namespace="team", waiting=False)
     assert names(server) == {"one"}
 
 

@@ -166,7 +166,7 @@ def test_when_the_time_is_over_what_is_open_is_named(server, cluster, jobs):
 
 def test_the_deadline_holds_while_events_go_on(server, cluster, jobs):
     make_job(server, "one")
-    stop = threading.Event()
+    stop, deadline, late = threading.Event(), Deadline.after(0.5), []
 
     def touch():
         number = 0
@@ -177,11 +177,20 @@ def test_the_deadline_holds_while_events_go_on(server, cluster, jobs):
     toucher = threading.Thread(target=touch)
     toucher.start()
     try:
-        done = wait(cluster, jobs, ["one"], goals.job_finished(), Deadline.after(0.5), namespace="team")
+        done = wait(
+            cluster,
+            jobs,
+            ["one"],
+            goals.job_finished(),
+            deadline,
+            namespace="team",
+            on_change=lambda found: late.append(found) if deadline.passed() else None,
+        )
     finally:
         stop.set()
         toucher.join()
     assert done.pending == ("one",)
+    assert len(late) <= 1
 
 
 @pytest.mark.parametrize(

@@ -152,8 +152,6 @@ class Cluster:
         from urllib3.exceptions import HTTPError
 
         left = deadline.left() if deadline else READ_TIMEOUT
-        if content_type.endswith("yaml"):
-            body = json.dumps(body)  # JSON is YAML; older kubernetes packages encode bodies of type JSON only
         timeouts = (max(0.05, min(CONNECT_TIMEOUT, left)), max(0.05, min(read_timeout, left)))
         what = f"{method} {path}"
         try:

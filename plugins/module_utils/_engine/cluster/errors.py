@@ -97,7 +97,7 @@ def _certificate(host: str, text: str) -> str:
         return f"The API server {host} does not accept the client certificate: give one that its own CA has signed."
     if "WRONG_VERSION_NUMBER" in text or "record layer failure" in text:
         return f"The API server {host} does not speak TLS: give a URL that begins with http://, or another port."
-    if "Hostname mismatch" in text or "IP address mismatch" in text:
+    if "mismatch, certificate is not valid" in text or "doesn't match" in text:
         return f"The certificate of the API server {host} is for another name: use the name that it is made out for."
     if "certificate has expired" in text:
         return f"The certificate of the API server {host} has expired: have it renewed."

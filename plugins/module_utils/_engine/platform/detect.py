@@ -53,8 +53,8 @@ def kind_of(discovery: Discovery | None) -> tuple[str, str]:
     """Return ``openshift``, ``kubernetes``, ``local`` or ``unknown``, and how it was told.
 
     OpenShift is what serves security context constraints together with its configuration (config.openshift.io, on every
-    OpenShift and OKD) or with routes: MicroShift, of which its documentation says that it has no other APIs of
-    OpenShift. One group alone is not enough, since some bring the definitions of single ones to other clusters.
+    OpenShift and OKD) or with routes, as MicroShift does, whose API reference has routes and security context constraints
+    and no configuration. One group alone is not enough, since some bring the definitions of single ones to other clusters.
     """
     if discovery is None:
         return "local", NO_CLUSTER

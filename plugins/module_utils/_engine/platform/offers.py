@@ -34,7 +34,7 @@ BUILDERS = {
     "shipwright": (("shipwright.io", ("v1beta1", "v1alpha1"), "Shipwright Build in the version v1beta1 or v1alpha1"),),
     "buildah": (("batch", ("v1",), "Jobs"),),
 }
-_NOTES = {"buildah": ", which needs a registry to push to"}
+_NOTES = {"buildah": "; a registry to push to is needed"}
 
 
 @dataclass(frozen=True)

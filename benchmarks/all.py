@@ -72,6 +72,7 @@ def machine() -> str:
 def main() -> None:
     shape = machine()
     python = peers()
+    runtime = ROOT / ".venv" / "bin" / "python"
     folder = str(PLACE / "requirements")
     run(python, "requirements/score.py", "fetch", folder)
     parts = [
@@ -82,6 +83,8 @@ def main() -> None:
         ("What notebooks need, speed", run(python, "requirements/speed.py", folder)),
         ("Running notebooks", run(python, "run/bench.py", "--python", str(python), "--rounds", "3")),
         ("A second run of unchanged work", run(python, "validation/second_run.py")),
+        ("Waiting for a cluster", run(runtime, "cluster/wait.py")),
+        ("Requests to a cluster", run(runtime, "cluster/budgets.py")),
     ]
     page = [
         "# Performance",

@@ -106,7 +106,7 @@ def _load_kubeconfig(auth: dict, configuration) -> str | None:
             load_kube_config(config_file=os.pathsep.join(files), **options)
     except (ConfigException, KeyError, TypeError, AttributeError, ValueError, OSError) as error:
         # The library quotes the whole document where an entry is missing in it.
-        words = str(error).split(" in {")[0].split("\n")[0][:200]
+        words = str(error).partition(" in {")[0].partition("\n")[0][:200]
         raise _unusable(f"{where} cannot be used: {words.rstrip('.')}.") from None
     return chosen.get("namespace")
 

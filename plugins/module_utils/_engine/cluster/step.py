@@ -44,47 +44,48 @@ class Action:
     poll: bool = False
 
 
+class Event:
+    """What has just been learnt: one of the classes below."""
+
+
 @dataclass(frozen=True)
-class Started:
+class Started(Event):
     """Nothing has been asked yet."""
 
 
 @dataclass(frozen=True)
-class Listed:
+class Listed(Event):
     """The list, or every object by name, was read. version: of the list."""
 
     version: str | None
 
 
 @dataclass(frozen=True)
-class Heard:
+class Heard(Event):
     """An event or bookmark of the watch. version: of its object."""
 
     version: str | None
 
 
 @dataclass(frozen=True)
-class Ended:
+class Ended(Event):
     """The watch ended without an error: its time was over, or the connection broke."""
 
 
 @dataclass(frozen=True)
-class Renewed:
+class Renewed(Event):
     """The credentials were read anew. changed: they are others now."""
 
     changed: bool
 
 
 @dataclass(frozen=True)
-class Refused:
+class Refused(Event):
     """The request under way failed. status: of HTTP; None = no answer. transient: may pass when repeated."""
 
     status: int | None
     transient: bool
     retry_after: float | None = None
-
-
-Event = Started | Listed | Heard | Ended | Renewed | Refused
 
 
 def step(state: State, event: Event) -> tuple[State, Action | None]:

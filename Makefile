@@ -33,8 +33,10 @@ lint: dev ## ruff, format, and the layers of the engine
 
 unit: dev ## unit tests against the installed collection, and their coverage of the engine
 	@rm -f build/coverage*
-	@COVERAGE_FILE=build/coverage $(TOOL) python -m pytest tests/unit \
+	@COVERAGE_FILE=build/coverage $(TOOL) python -m pytest tests/unit --numprocesses auto \
 		--cov=$(OURS)/plugins/module_utils/_engine --cov-report=term --cov-fail-under=90 $(ARGS)
+	@test -n "$(ARGS)" || COVERAGE_FILE=build/coverage $(TOOL) python -m coverage report --fail-under=95 --skip-covered \
+		--include='*/_engine/cluster/*'
 
 contract: dev ## what the tests rely on of a cluster: against the stand-in, or the cluster that KUBECONFIG names
 	@APT=$(APT) $(PYTHON) scripts/debian.py kubectl kubernetes-client

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import socket
 import threading
@@ -158,6 +159,67 @@ def test_another_user_can_be_impersonated_with_all_groups(server):
     told = review["status"]["userInfo"]
     assert told["username"] == "eve"
     assert {"a-team", "b-team"} <= set(told["groups"])
+
+
+def test_a_client_certificate_logs_in(server):
+    certificate, key = server.authority.client("cara", ("a-team",))
+    options = {"host": server.url, "ca_cert": server.ca_file, "client_cert": str(certificate), "client_key": str(key)}
+    with Cluster(options) as cluster:
+        review = cluster.create("/apis/authentication.k8s.io/v1/selfsubjectreviews", REVIEW)
+    told = review["status"]["userInfo"]
+    assert told["username"] == "cara" and "a-team" in told["groups"]
+
+
+def test_without_checking_certificates_no_ca_is_needed(server, recwarn):
+    with Cluster({"host": server.url, "api_key": server.token, "validate_certs": False}) as cluster:
+        assert cluster.get("/version")["major"] == "1"
+    assert [one for one in recwarn if "Unverified" in str(one.message)] == []
+
+
+def test_requests_go_through_the_proxy_with_its_password(server, tunnel):
+    options = auth(server, proxy=tunnel.url, proxy_headers={"proxy_basic_auth": "user:password"})
+    with Cluster(options) as cluster:
+        assert cluster.get("/version")["major"] == "1"
+    assert tunnel.asked == [(server.address, "Basic dXNlcjpwYXNzd29yZA==")]
+    with Cluster({**options, "no_proxy": "127.0.0.1"}) as cluster:
+        cluster.get("/version")
+    assert len(tunnel.asked) == 1
+
+
+@pytest.fixture
+def tunnel():
+    """A proxy that opens tunnels (CONNECT) and notes who asked for what."""
+
+    class Tunnel(http.server.BaseHTTPRequestHandler):
+        def do_CONNECT(self):
+            self.server.asked.append((self.path, self.headers.get("Proxy-Authorization")))
+            host, _colon, port = self.path.partition(":")
+            with socket.create_connection((host, int(port))) as onward:
+                self.send_response(200)
+                self.end_headers()
+                there = threading.Thread(target=pipe, args=(self.connection, onward))
+                there.start()
+                pipe(onward, self.connection)
+                there.join()
+
+        def log_message(self, *_arguments):
+            pass
+
+    def pipe(source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tunnel)
+    proxy.daemon_threads = True
+    proxy.asked, proxy.url = [], f"http://127.0.0.1:{proxy.server_port}"
+    thread = threading.Thread(target=proxy.serve_forever)
+    thread.start()
+    yield proxy
+    proxy.shutdown()
+    thread.join()
+    proxy.server_close()
 
 
 def test_writes_are_under_our_manager(cluster):

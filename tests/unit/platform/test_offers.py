@@ -85,7 +85,7 @@ def test_builders(groups, builder, available, api_version):
         (served(IMAGE), "s2i", "Build capability is disabled"),
         (served(BUILD), "s2i", "image streams"),
         ({"tekton.dev": ("v1alpha1",)}, "tekton", "v1 or v1beta1"),
-        (served("batch"), "buildah", "needs a registry"),
+        (served("batch"), "buildah", "a registry to push to"),
         ({BUILD: None, IMAGE: ("v1",)}, "s2i", "build.openshift.io is served cannot be seen"),
     ],
 )

@@ -230,9 +230,12 @@ def _is_ours(found: dict) -> bool:
 
 
 def _clients(connection: Connection):
+    import urllib3
     from kubernetes.client import ApiClient
     from kubernetes.dynamic import DynamicClient
 
+    if not connection.configuration.verify_ssl:  # the user has said so; a line for each request helps nobody
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     client = ApiClient(connection.configuration)
     return client, DynamicClient(client, discoverer=lambda *_arguments: None)
 

@@ -212,6 +212,17 @@ def test_failures_of_the_infrastructure_are_tried_again_and_not_remembered(valid
     assert (verdict["status"], verdict["attempts"], verdict["cached"]) == ("succeeded", 2, False)
 
 
+def test_check_mode_expects_a_run_where_the_verdict_is_forgotten_by_then(validate, tmp_path):
+    validate.notebook("old.ipynb", "1")
+    place = Path(validate()["verdicts"][0]["executed"]).parent
+    month_ago = time.time() - 31 * 86400
+    os.utime(place, (month_ago, month_ago))
+    assert validate(max_age=30, check_mode=True)["planned"] == ["old.ipynb"]
+    untouched = tmp_path / "no-cache-yet"
+    assert validate(cache_dir=str(untouched), check_mode=True)["planned"] == ["old.ipynb"]
+    assert not (untouched / "verdicts").exists()
+
+
 def test_verdicts_that_nobody_asked_for_are_forgotten(validate):
     validate.notebook("old.ipynb", "1")
     place = Path(validate()["verdicts"][0]["executed"]).parent
@@ -220,6 +231,8 @@ def test_verdicts_that_nobody_asked_for_are_forgotten(validate):
     (validate.root / "old.ipynb").unlink()
     validate.notebook("new.ipynb", "1")
     validate(max_age=40)
+    assert place.exists()
+    validate(max_age=30, check_mode=True)
     assert place.exists()
     validate(max_age=30)
     assert not place.exists()

@@ -34,19 +34,30 @@ class Memory:
     A directory appears by one rename when the verdict is known, so a killed run leaves nothing that counts.
     """
 
-    def __init__(self, cache_dir: str):
+    def __init__(self, cache_dir: str, days: int):
+        """days: after which a verdict that nobody asked for is forgotten. Writes nothing."""
         self._root = Path(cache_dir) / "verdicts"
+        self._days = days
+
+    def open(self) -> None:
+        """Get ready to keep verdicts, and remove what is forgotten. Raises EngineError where that cannot be written."""
         try:
             self._root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise EngineError(
-                f"The cache directory {cache_dir} cannot be written ({error.strerror}): give another cache_dir."
+                f"The cache directory {self._root.parent} cannot be written ({error.strerror}): give another cache_dir."
             ) from error
+        for entry in os.scandir(self._root):
+            with contextlib.suppress(OSError):
+                if self._is_old(entry.stat().st_mtime, 1 if entry.name.startswith(".run-") else self._days):
+                    shutil.rmtree(entry.path)
 
     def find(self, key: str) -> Verdict | None:
         """Return the verdict kept under key, marked as cached, or None; finding it makes it young again."""
         path = self._root / key
         try:
+            if self._is_old(path.stat().st_mtime, self._days):
+                return None
             verdict = Verdict.from_dict(json.loads((path / _VERDICT).read_text(encoding="utf-8")))
             os.utime(path)
         except (OSError, ValueError, TypeError, KeyError):
@@ -71,11 +82,6 @@ class Memory:
         executed = target / _EXECUTED
         return replace(verdict, executed=str(executed) if executed.exists() else None)
 
-    def prune(self, days: int) -> None:
-        """Remove what was not used for so many days, and workspaces that a killed call left a day ago."""
-        now = time.time()
-        for entry in os.scandir(self._root):
-            limit = 1 if entry.name.startswith(".run-") else days
-            with contextlib.suppress(OSError):
-                if now - entry.stat().st_mtime > limit * 86400:
-                    shutil.rmtree(entry.path)
+    @staticmethod
+    def _is_old(moment: float, days: int) -> bool:
+        return time.time() - moment > days * 86400

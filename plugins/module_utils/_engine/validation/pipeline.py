@@ -74,8 +74,7 @@ class _Session:
         self._spec = spec
         self._progress = progress
         cache_dir = spec.cache_dir or default_cache_dir()
-        self._memory, self._store = Memory(cache_dir), Store(cache_dir)
-        self._memory.prune(spec.max_age)
+        self._memory, self._store = Memory(cache_dir, spec.max_age), Store(cache_dir)
         self._secrets = tuple(value for value in spec.secrets.values() if value)
         self._again: list[Work] = []
         self._broken: list[Work] = []
@@ -94,6 +93,7 @@ class _Session:
 
     def run(self, works: list[Work]) -> None:
         """Run the works to their ends: again after infrastructure failures, repaired after missing modules."""
+        self._memory.open()
         delay = RETRY_DELAY
         while works:
             self._again, self._broken = [], []

@@ -14,15 +14,15 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 from cluster_support import auth, namespace  # noqa: E402
 
-from tests.apiserver.server import ApiServer  # noqa: E402
+from tests.apiserver.fixtures import apiserver  # noqa: E402, F401
 
 
 @pytest.fixture
-def server():
-    with ApiServer(profile="openshift", pods="none") as running:
-        namespace(running)
-        running.journal.clear()
-        yield running
+def server(apiserver):  # noqa: F811
+    running = apiserver(profile="openshift", pods="none")
+    namespace(running)
+    running.journal.clear()
+    return running
 
 
 @pytest.fixture

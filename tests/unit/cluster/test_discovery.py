@@ -9,8 +9,6 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.di
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.errors import ClusterError
 from cluster_support import auth
 
-from tests.apiserver.server import ApiServer
-
 
 def test_one_request_answers_for_all_groups(server, cluster):
     discovery = cluster.discovery
@@ -30,11 +28,9 @@ def test_the_core_group_is_asked_for_where_it_is_needed(server, cluster):
     assert server.journal.count() == 1
 
 
-def test_a_server_without_aggregation_is_asked_group_by_group_as_needed():
-    with (
-        ApiServer(profile="openshift", pods="none", aggregated_discovery=False) as server,
-        Cluster(auth(server)) as cluster,
-    ):
+def test_a_server_without_aggregation_is_asked_group_by_group_as_needed(apiserver):
+    server = apiserver(profile="openshift", pods="none", aggregated_discovery=False)
+    with Cluster(auth(server)) as cluster:
         server.journal.clear()
         assert cluster.discovery.serves("build.openshift.io") is True
         assert cluster.discovery.versions("example.com") == ()

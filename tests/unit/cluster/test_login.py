@@ -8,9 +8,6 @@ import sys
 import pytest
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.client import Cluster
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.errors import ClusterError
-from cluster_support import namespace
-
-from tests.apiserver.server import ApiServer
 
 pytest.importorskip("openshift", reason="the optional package openshift is not installed")
 REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
@@ -48,11 +45,10 @@ def test_a_wrong_password_is_told_without_repeating_it(user):
     assert "'ann'" in caught.value.message and "not-the-password" not in caught.value.message
 
 
-def test_a_server_without_that_login_is_told(user):
-    with ApiServer(profile="kubernetes", pods="none") as plain:
-        namespace(plain)
-        with pytest.raises(ClusterError) as caught:
-            Cluster({**user, "host": plain.url, "ca_cert": plain.ca_file})
+def test_a_server_without_that_login_is_told(user, apiserver):
+    plain = apiserver(profile="kubernetes", pods="none")
+    with pytest.raises(ClusterError) as caught:
+        Cluster({**user, "host": plain.url, "ca_cert": plain.ca_file})
     assert caught.value.code == "cluster_config" and "api_key" in caught.value.message
 
 

@@ -58,6 +58,10 @@ class AdmissionContext:
     warnings: list[str]
     authorize: object
 
+    def refuse(self, why: str) -> errors.ApiError:
+        """The 403 to raise."""
+        return errors.forbidden(self.resource.group, self.resource.plural, self.name, why)
+
 
 class Api:
     """The write side of the server; reading needs only the store."""
@@ -98,17 +102,18 @@ class Api:
         raise errors.conflict(call.resource.group, call.resource.plural, call.name)
 
     def delete(self, call: Call, options: dict) -> Stored:
-        found = self.store.stored(call.resource, call.namespace, call.name)
-        self._check_preconditions(call, found, options)
-        self._admit("DELETE", call, {}, found.obj)
-        grace = self._grace(call, found.obj, options)
         policy = options.get("propagationPolicy")
         if options.get("orphanDependents") is not None and policy is None:
             policy = "Orphan" if options["orphanDependents"] else "Background"
         finalizers = {"Foreground": ("foregroundDeletion",), "Orphan": ("orphan",)}.get(policy, ())
-        if call.dry_run:
-            return found
-        return self.store.remove(call.resource, call.namespace, call.name, grace, finalizers)
+        with self.store.lock:  # what the preconditions are checked on is what goes
+            found = self.store.stored(call.resource, call.namespace, call.name)
+            self._check_preconditions(call, found, options)
+            self._admit("DELETE", call, {}, found.obj)
+            if call.dry_run:
+                return found
+            grace = self._grace(call, found.obj, options)
+            return self.store.remove(call.resource, call.namespace, call.name, grace, finalizers)
 
     # Steps
 
@@ -131,34 +136,36 @@ class Api:
             metadata = obj["metadata"] = {}
         if not isinstance(metadata, dict):
             raise errors.bad_request("json: cannot unmarshal into Go struct field .metadata of type v1.ObjectMeta")
-        if resource.namespaced:
+        self._place(call, metadata)
+        for key in [key for key, value in metadata.items() if value is None]:
+            del metadata[key]
+
+    @staticmethod
+    def _place(call: Call, metadata: dict) -> None:
+        if call.resource.namespaced:
             if metadata.get("namespace") not in (None, "", call.namespace):
-                raise errors.bad_request(
-                    "the namespace of the provided object does not match the namespace sent on the request"
-                )
+                why = "the namespace of the provided object does not match the namespace sent on the request"
+                raise errors.bad_request(why)
             metadata["namespace"] = call.namespace
         else:
             metadata.pop("namespace", None)
         if call.name:
             if metadata.get("name") not in (None, "", call.name):
-                message = (
-                    f"the name of the object ({metadata['name']}) does not match the name on the URL ({call.name})"
-                )
-                raise errors.bad_request(message)
+                given = metadata["name"]
+                why = f"the name of the object ({given}) does not match the name on the URL ({call.name})"
+                raise errors.bad_request(why)
             metadata["name"] = call.name
         elif not metadata.get("name") and metadata.get("generateName"):
             metadata["name"] = metadata["generateName"][:58] + random_suffix()
-        for key in [key for key, value in metadata.items() if value is None]:
-            del metadata[key]
 
-    def _conform(self, call: Call, obj: dict, old: dict | None = None) -> None:
+    def _conform(self, call: Call, obj: dict) -> None:
         """Types, unknown fields, pruning and defaults."""
         schema = self.server.schemas.schema(call.resource)
         problems = schema.conform(obj, call.resource)
         if problems and call.field_validation == "Strict":
-            text = ", ".join(problems)
+            kind, text = call.resource.kind, f"strict decoding error: {', '.join(problems)}"
             raise errors.bad_request(
-                f'{call.resource.kind} in version "{call.resource.version}" cannot be handled as a {call.resource.kind}: strict decoding error: {text}'
+                f'{kind} in version "{call.resource.version}" cannot be handled as a {kind}: {text}'
             )
         if call.field_validation == "Warn":
             call.warnings.extend(problems)
@@ -189,13 +196,14 @@ class Api:
         resource, metadata = call.resource, obj["metadata"]
         if resource.namespaced and not self.server.namespace_exists(call.namespace):
             raise errors.not_found("", "namespaces", call.namespace)
-        if metadata.get("name") and self.store.find(resource, call.namespace, metadata["name"]):
-            raise errors.already_exists(resource.group, resource.plural, metadata["name"])
-        self._admit("CREATE", call, obj, None)
-        validation.check_create(self.server, call, obj)
-        if not call.dry_run:
-            return self.store.insert(resource, obj)
-        metadata["uid"], metadata["creationTimestamp"] = "00000000-0000-0000-0000-000000000000", self._now()
+        with self.store.lock:  # else two at once could both pass a quota, or a namespace end in between
+            if metadata.get("name") and self.store.find(resource, call.namespace, metadata["name"]):
+                raise errors.already_exists(resource.group, resource.plural, metadata["name"])
+            self._admit("CREATE", call, obj, None)
+            validation.check_create(self.server, call, obj)
+            if not call.dry_run:
+                return self.store.insert(resource, obj)
+        metadata["creationTimestamp"] = self._now()
         return Stored(obj, self.store.version)
 
     def _replace(self, call: Call, obj: dict, old: Stored, unconditional: bool = False) -> Stored:
@@ -207,14 +215,18 @@ class Api:
         if uid and uid != before["metadata"]["uid"]:
             why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {before['metadata']['uid']}"
             raise errors.conflict(call.resource.group, call.resource.plural, call.name, why)
-        self._conform(call, obj, before)
+        obj = self._settled(call, obj, before)
+        self._track(call, before, obj)
+        return self._commit_update(call, obj, old, unconditional)
+
+    def _settled(self, call: Call, obj: dict, before: dict) -> dict:
+        self._conform(call, obj)
         managed = obj["metadata"].get("managedFields")
         obj = self.store.settle(call.resource, obj, before, call.subresource)
         if managed is not None:  # settling drops empty ones, which mean something here
             obj["metadata"]["managedFields"] = managed
         strategies.prepare_update(self.server, call, obj, before)
-        self._track(call, before, obj)
-        return self._commit_update(call, obj, old, unconditional)
+        return obj
 
     def _commit_update(self, call: Call, obj: dict, old: Stored, unconditional: bool) -> Stored:
         before = old.seen_as(call.resource)
@@ -244,12 +256,8 @@ class Api:
             raise errors.bad_request("the patched object is not an object")
         given = (body.get("metadata") or {}).get("resourceVersion") if isinstance(body, dict) else None
         if obj["metadata"].get("name") != call.name:
-            field_error = errors.cause(
-                "FieldValueInvalid",
-                "metadata.name",
-                f'Invalid value: "{obj["metadata"].get("name")}": field is immutable',
-            )
-            raise errors.invalid(call.resource.group, call.resource.kind, call.name, [field_error])
+            where, given = (call.resource.group, call.resource.kind, call.name), obj["metadata"].get("name")
+            raise errors.bad_field(*where, "invalid", "metadata.name", given, "field is immutable")
         if given is None and kind != "json":
             obj["metadata"].pop("resourceVersion", None)
         self._identify(call, obj)
@@ -279,7 +287,6 @@ class Api:
         raise errors.conflict(call.resource.group, call.resource.plural, call.name)
 
     def _apply_to(self, call: Call, live: dict | None, old: Stored | None, obj: dict, unconditional: bool) -> Stored:
-        managed = obj["metadata"].get("managedFields")
         given = obj["metadata"].pop("resourceVersion", None)
         if live is None:
             self._conform(call, obj)
@@ -287,11 +294,7 @@ class Api:
             return self._insert(call, obj)
         if given != live["metadata"]["resourceVersion"]:
             raise errors.conflict(call.resource.group, call.resource.plural, call.name)
-        self._conform(call, obj, live)
-        obj = self.store.settle(call.resource, obj, live, call.subresource)
-        obj["metadata"]["managedFields"] = managed
-        strategies.prepare_update(self.server, call, obj, live)
-        return self._commit_update(call, obj, old, unconditional)
+        return self._commit_update(call, self._settled(call, obj, live), old, unconditional)
 
     # Deletion
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from . import errors
-from .values import dig
+from .values import timestamp
 
 ISSUER = "https://kubernetes.default.svc"
 ANONYMOUS_GROUP, AUTHENTICATED_GROUP = "system:unauthenticated", "system:authenticated"
@@ -136,12 +136,8 @@ def service_account_token(server, namespace: str, name: str, spec: dict) -> dict
     account = server.system.get("serviceaccounts", namespace, name)
     seconds = int(spec.get("expirationSeconds") or 3600)
     if seconds < 600:
-        field_error = errors.cause(
-            "FieldValueInvalid",
-            "spec.expirationSeconds",
-            f"Invalid value: {seconds}: may not specify a duration less than 10 minutes",
-        )
-        raise errors.invalid("authentication.k8s.io", "TokenRequest", "", [field_error])
+        why, kind = "may not specify a duration less than 10 minutes", ("authentication.k8s.io", "TokenRequest", "")
+        raise errors.bad_field(*kind, "invalid", "spec.expirationSeconds", seconds, why)
     user = user_named(f"system:serviceaccount:{namespace}:{name}")
     user = User(user.name, user.groups, account["metadata"]["uid"])
     audiences = tuple(spec.get("audiences") or (ISSUER,))
@@ -152,20 +148,15 @@ def service_account_token(server, namespace: str, name: str, spec: dict) -> dict
         target = server.system.get(plural, namespace, reference["name"])
         bound = (plural, namespace, reference["name"], target["metadata"]["uid"])
     now = server.clock.now()
+    start = int(now.timestamp())
     claims = {
-        "iss": ISSUER,
-        "sub": user.name,
-        "aud": list(audiences),
-        "iat": int(now.timestamp()),
-        "nbf": int(now.timestamp()),
-        "exp": int(now.timestamp()) + seconds,
-        "jti": secrets.token_hex(8),
+        **{"iss": ISSUER, "sub": user.name, "aud": list(audiences), "jti": secrets.token_hex(8)},
+        **{"iat": start, "nbf": start, "exp": start + seconds},
         "kubernetes.io": {"namespace": namespace, "serviceaccount": {"name": name, "uid": user.uid}},
     }
     text = ".".join((_segment({"alg": "RS256", "kid": "stand-in"}), _segment(claims), secrets.token_urlsafe(32)))
     server.tokens.issue(user, seconds, text, audiences=audiences, bound=bound)
-    expiry = (now + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"token": text, "expirationTimestamp": expiry}
+    return {"token": text, "expirationTimestamp": timestamp(now + timedelta(seconds=seconds))}
 
 
 def _alive(server, token: Token) -> bool:
@@ -251,7 +242,7 @@ def oauth_token_objects(server, user: str) -> list[dict]:
             "kind": "UserOAuthAccessToken",
             "metadata": {"name": name},
             "userName": user,
-            "userUID": dig({}, "uid", default=""),
+            "userUID": "",
             "clientName": "openshift-challenging-client",
         }
         for name in names

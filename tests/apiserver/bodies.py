@@ -14,6 +14,18 @@ PROTOBUF = "application/vnd.kubernetes.protobuf"
 _READABLE = ["application/json", "application/yaml", PROTOBUF]
 
 
+def content_type(request) -> str:
+    return (request.headers.get("Content-Type") or "").partition(";")[0].strip()
+
+
+def number(query: dict[str, str], name: str) -> int:
+    """A parameter that is a whole number; 0 where it is not given, 400 where it is none."""
+    try:
+        return int(query.get(name) or 0)
+    except ValueError as problem:
+        raise errors.bad_request(f'strconv.ParseInt: parsing "{query[name]}": invalid syntax') from problem
+
+
 def parse(body: bytes, content_type: str):
     """The value in a body; 400 where it cannot be read, 415 for protobuf of a kind that is not known here."""
     try:

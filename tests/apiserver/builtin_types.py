@@ -31,28 +31,37 @@ def _plain(declared: str) -> str:
     return re.sub(r"Dict\[str, (.*)\]$", r"dict(str, \1)", declared).replace("List[", "list[").replace("bytes", "str")
 
 
+def elements(declared: str) -> str:
+    """The type of the items of list[X], or of the values of dict(str, X)."""
+    return declared[5:-1] if declared.startswith("list[") else declared[5:-1].split(", ", 1)[1]
+
+
+@cache
+def _read(directory: Path | None, name: str) -> tuple[dict[str, str], frozenset[str]] | None:
+    module = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    path = directory / f"{module}.py" if directory else None
+    if path is None or not path.is_file():
+        return None
+    text = path.read_text(encoding="utf-8")
+    types, names = (
+        ast.literal_eval(re.search(table + r"[^=\n]*= (\{.*?\n    \})", text, re.DOTALL)[1])
+        for table in ("openapi_types", "attribute_map")
+    )
+    fields = {names[key]: _plain(declared) for key, declared in types.items()}
+    required = {
+        names[key] for key in types if re.search(rf"^    {key}: (?!Optional\[)(?!.*= ?None\b)", text, re.MULTILINE)
+    }
+    return fields, frozenset(required)
+
+
 class BuiltinTypes:
     """Looks types up by the package's names, such as V1PodSpec; fields are `{JSON name: declared type}`."""
 
     def __init__(self):
         self._directory = _directory()
 
-    @cache  # noqa: B019 - one instance lives as long as its server
     def _load(self, name: str) -> tuple[dict[str, str], frozenset[str]] | None:
-        module = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
-        path = self._directory / f"{module}.py" if self._directory else None
-        if path is None or not path.is_file():
-            return None
-        text = path.read_text(encoding="utf-8")
-        types, names = (
-            ast.literal_eval(re.search(table + r"[^=\n]*= (\{.*?\n    \})", text, re.DOTALL)[1])
-            for table in ("openapi_types", "attribute_map")
-        )
-        fields = {names[key]: _plain(declared) for key, declared in types.items()}
-        required = {
-            names[key] for key in types if re.search(rf"^    {key}: (?!Optional\[)(?!.*= ?None\b)", text, re.MULTILINE)
-        }
-        return fields, frozenset(required)
+        return _read(self._directory, name)
 
     def type_of(self, resource: ResourceType) -> str:
         """The name of the type of a built-in kind, or "" where it is not known."""

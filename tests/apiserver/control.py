@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 from . import errors
 from .http import Request, Response
@@ -27,10 +28,10 @@ def answer(server, request: Request) -> Response:
 
 def _faults(server, method: str, _query: dict, body: dict):
     if method == "POST":
-        return server.faults.add(**body).as_dict()
+        return asdict(server.faults.add(**body))
     if method == "DELETE":
         server.faults.clear()
-    return [fault.as_dict() for fault in server.faults.all()]
+    return [asdict(fault) for fault in server.faults.all()]
 
 
 def _journal(server, method: str, query: dict, _body: dict):
@@ -40,7 +41,7 @@ def _journal(server, method: str, query: dict, _body: dict):
     return {
         "count": len(entries),
         "writes": len(server.journal.writes()),
-        "entries": [entry.as_dict() for entry in entries],
+        "entries": [asdict(entry) for entry in entries],
     }
 
 
@@ -56,12 +57,9 @@ def _tokens(server, method: str, _query: dict, body: dict):
     if method == "POST" and "expire" in body:
         server.tokens.expire(body["expire"])
     elif method == "POST":
-        return {
-            "token": server.tokens.issue(
-                server.users.user(body["user"]) if body["user"] in server.users.accounts else body["user"],
-                body.get("seconds"),
-            )
-        }
+        user = body["user"]
+        known = server.users.user(user) if user in server.users.accounts else user
+        return {"token": server.tokens.issue(known, body.get("seconds"))}
     elif method == "DELETE":
         server.tokens.revoke(body["token"])
     return {}

@@ -9,6 +9,11 @@ from . import errors
 from .resources import ResourceType
 from .values import clone, dig, timestamp
 
+_CONDITIONS = (
+    ("NamesAccepted", "NoConflicts", "no conflicts found"),
+    ("Established", "InitialNamesAccepted", "the initial names have been accepted"),
+)
+
 
 def _types(crd: dict) -> list[ResourceType]:
     spec, names = crd["spec"], dig(crd, "status", "acceptedNames", default=crd["spec"]["names"])
@@ -60,24 +65,10 @@ class Crds:
         spec.setdefault("conversion", {"strategy": "None"})
         now = timestamp(self._server.clock.now())
         known = {one["type"]: one for one in dig(crd, "status", "conditions", default=[])}
-        conditions = [
-            known.get("NamesAccepted")
-            or {
-                "type": "NamesAccepted",
-                "status": "True",
-                "lastTransitionTime": now,
-                "reason": "NoConflicts",
-                "message": "no conflicts found",
-            },
-            known.get("Established")
-            or {
-                "type": "Established",
-                "status": "True",
-                "lastTransitionTime": now,
-                "reason": "InitialNamesAccepted",
-                "message": "the initial names have been accepted",
-            },
-        ]
+        conditions = []
+        for kind, reason, message in _CONDITIONS:
+            fresh = {"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": now}
+            conditions.append(known.get(kind, fresh))
         stored = [version["name"] for version in spec["versions"] if version.get("storage")]
         old = dig(crd, "status", "storedVersions", default=[])
         crd["status"] = {
@@ -102,11 +93,8 @@ class Crds:
             if schema is None:
                 checks.required(f"spec.versions[{index}].schema.openAPIV3Schema", "schemas are required")
             elif schema.get("type") != "object":
-                checks.invalid(
-                    f"spec.versions[{index}].schema.openAPIV3Schema.type",
-                    schema.get("type", ""),
-                    "must be object at the root",
-                )
+                where = f"spec.versions[{index}].schema.openAPIV3Schema.type"
+                checks.invalid(where, schema.get("type", ""), "must be object at the root")
 
     def serve(self, crd: dict) -> None:
         key = (crd["spec"]["group"], crd["spec"]["names"]["plural"])

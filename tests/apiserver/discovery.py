@@ -53,6 +53,11 @@ def _subresource(resource: ResourceType, name: str) -> tuple[tuple[str, str, str
     return (resource.group, resource.version, resource.kind), ("get", "patch", "update")
 
 
+def _names(one: ResourceType) -> dict:
+    found = {"shortNames": list(one.short_names), "categories": list(one.categories)}
+    return {key: value for key, value in found.items() if value}
+
+
 class Discovery:
     """`aggregated` and `stale` (names of groups) may be changed while the server runs."""
 
@@ -100,30 +105,14 @@ class Discovery:
     def _resource_list(api_version: str, resources: list[ResourceType]) -> dict:
         listed = []
         for one in resources:
-            entry = {
-                "name": one.plural,
-                "singularName": one.singular,
-                "namespaced": one.namespaced,
-                "kind": one.kind,
-                "verbs": list(one.verbs),
-            }
-            if one.short_names:
-                entry["shortNames"] = list(one.short_names)
-            if one.categories:
-                entry["categories"] = list(one.categories)
-            listed.append(entry)
+            names = {"name": one.plural, "singularName": one.singular, "namespaced": one.namespaced}
+            listed.append({**names, "kind": one.kind, "verbs": list(one.verbs), **_names(one)})
             for name in one.subresources:
                 (group, version, kind), verbs = _subresource(one, name)
-                entry = {
-                    "name": f"{one.plural}/{name}",
-                    "singularName": "",
-                    "namespaced": one.namespaced,
-                    "kind": kind,
-                    "verbs": list(verbs),
-                }
-                if (group, version) != (one.group, one.version):
-                    entry.update(group=group, version=version)
-                listed.append(entry)
+                names = {"name": f"{one.plural}/{name}", "singularName": "", "namespaced": one.namespaced}
+                elsewhere = (group, version) != (one.group, one.version)
+                where = {"group": group, "version": version} if elsewhere else {}
+                listed.append({**names, **where, "kind": kind, "verbs": list(verbs)})
         return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": api_version, "resources": listed}
 
     def _aggregated(self, root: str, version: str) -> dict:
@@ -156,19 +145,11 @@ class Discovery:
             "scope": "Namespaced" if one.namespaced else "Cluster",
             "singularResource": one.singular,
             "verbs": list(one.verbs),
+            **_names(one),
         }
-        if one.short_names:
-            entry["shortNames"] = list(one.short_names)
-        if one.categories:
-            entry["categories"] = list(one.categories)
         subresources = []
         for name in one.subresources:
             (group, version, kind), verbs = _subresource(one, name)
-            subresources.append(
-                {
-                    "subresource": name,
-                    "responseKind": {"group": group, "version": version, "kind": kind},
-                    "verbs": list(verbs),
-                }
-            )
+            answer = {"group": group, "version": version, "kind": kind}
+            subresources.append({"subresource": name, "responseKind": answer, "verbs": list(verbs)})
         return {**entry, "subresources": subresources} if subresources else entry

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from .values import encode
+
 
 class ApiError(Exception):
     """An answer other than success; `headers` go with the HTTP response."""
@@ -90,6 +92,49 @@ def bad_request(message: str) -> ApiError:
 def cause(kind: str, field: str, detail: str) -> dict:
     """One entry of an Invalid error; kind is FieldValueRequired, FieldValueInvalid, FieldValueForbidden, …"""
     return {"reason": kind, "message": detail, "field": field}
+
+
+def _shown(value) -> str:
+    return encode(value).decode()
+
+
+class Causes(list):
+    """The causes of an Invalid error, in order."""
+
+    def required(self, field: str, detail: str = "") -> None:
+        self.append(cause("FieldValueRequired", field, "Required value" + (f": {detail}" if detail else "")))
+
+    def invalid(self, field: str, value, detail: str) -> None:
+        self.append(cause("FieldValueInvalid", field, f"Invalid value: {_shown(value)}: {detail}"))
+
+    def duplicate(self, field: str, value) -> None:
+        self.append(cause("FieldValueDuplicate", field, f"Duplicate value: {_shown(value)}"))
+
+    def not_found(self, field: str, value) -> None:
+        self.append(cause("FieldValueNotFound", field, f"Not found: {_shown(value)}"))
+
+    def unsupported(self, field: str, value, known) -> None:
+        names = ", ".join(map(_shown, known))
+        text = f"Unsupported value: {_shown(value)}: supported values: {names}"
+        self.append(cause("FieldValueNotSupported", field, text))
+
+    def forbidden(self, field: str, detail: str) -> None:
+        self.append(cause("FieldValueForbidden", field, f"Forbidden: {detail}"))
+
+    def too_long(self, field: str, limit: int) -> None:
+        self.append(cause("FieldValueTooLong", field, f"Too long: may not be more than {limit} bytes"))
+
+
+def bad_field(group: str, kind: str, name: str, how: str, field: str, *details) -> ApiError:
+    """The 422 for one field; `how` is the method of Causes that words it."""
+    causes = Causes()
+    getattr(causes, how)(field, *details)
+    return invalid(group, kind, name, causes)
+
+
+def bad_option(kind: str, how: str, option: str, *details) -> ApiError:
+    """The same for an option of a request."""
+    return bad_field("meta.k8s.io", kind, "", how, option, *details)
 
 
 def invalid(group: str, kind: str, name: str, causes: list[dict]) -> ApiError:

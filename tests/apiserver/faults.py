@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from . import errors
 
@@ -41,9 +41,6 @@ class Fault:
         if self.kind in ("gone", "drop-watch") and not watch:
             return False
         return bool(re.search(self.path, target))
-
-    def as_dict(self) -> dict:
-        return asdict(self)
 
     def error(self) -> errors.ApiError:
         known = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from .builtin_types import BuiltinTypes
+from .builtin_types import BuiltinTypes, elements
 from .resources import ResourceType
 
 Path = tuple[str, ...]
@@ -36,18 +36,9 @@ _ATOMIC_TYPES = {
 }  # fmt: skip
 _ATOMIC_MAPS = {("V1PodSpec", "nodeSelector"), ("V1ServiceSpec", "selector")}
 # Struct fields that Go always writes: an Update manager does not own them by ".".
-_ALWAYS = {
-    "metadata",
-    "spec",
-    "status",
-    "template",
-    "strategy",
-    "updateStrategy",
-    "jobTemplate",
-    "containers",
-    "resources",
-    "loadBalancer",
-}
+_ALWAYS = set(
+    "metadata spec status template strategy updateStrategy jobTemplate containers resources loadBalancer".split()
+)
 _DEFAULT_KEYS = {"protocol": "TCP"}
 
 
@@ -91,7 +82,7 @@ class Shapes:
 
     def _builtin(self, owner: str, key: str, declared: str) -> Shape:
         if declared.startswith("list["):
-            inner = declared[5:-1]
+            inner = elements(declared)
             keys = _PORTS.get(owner) if key == "ports" else _KEYS.get(key)
             if (owner, key) in _SETS:
                 return Shape("set")
@@ -99,11 +90,8 @@ class Shapes:
                 return ATOMIC
             return Shape("list-map", keys, item=self._named(inner))
         if declared.startswith("dict("):
-            return (
-                ATOMIC
-                if (owner, key) in _ATOMIC_MAPS
-                else Shape("map", item=self._named(declared[5:-1].split(", ")[1]))
-            )
+            atomic = (owner, key) in _ATOMIC_MAPS
+            return ATOMIC if atomic else Shape("map", item=self._named(elements(declared)))
         return self._named(declared)
 
     def _named(self, declared: str) -> Shape:

@@ -38,9 +38,8 @@ class YamlForm(Form):
 
     def many(self, states: list[Stored], resource: ResourceType, metadata: dict) -> bytes:
         items = [state.seen_as(resource) for state in states]
-        return yaml.safe_dump(
-            {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": metadata, "items": items}
-        ).encode()
+        head = {"kind": f"{resource.kind}List", "apiVersion": resource.api_version, "metadata": metadata}
+        return yaml.safe_dump({**head, "items": items}).encode()
 
 
 class PartialForm(Form):
@@ -56,10 +55,8 @@ class PartialForm(Form):
     event = one
 
     def many(self, states: list[Stored], _resource: ResourceType, metadata: dict) -> bytes:
-        items = [self._partial(state) for state in states]
-        return encode(
-            {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": items}
-        )
+        head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
+        return encode({**head, "items": [self._partial(state) for state in states]})
 
 
 class TableForm(Form):
@@ -79,15 +76,8 @@ class TableForm(Form):
                 entry["object"] = PartialForm._partial(state)
             rows.append(entry)
         definitions = [column.definition() for column in listed]
-        return encode(
-            {
-                "kind": "Table",
-                "apiVersion": "meta.k8s.io/v1",
-                "metadata": metadata,
-                "columnDefinitions": definitions,
-                "rows": rows,
-            }
-        )
+        head = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
+        return encode({**head, "columnDefinitions": definitions, "rows": rows})
 
     def one(self, state: Stored, resource: ResourceType) -> bytes:
         return self._table([state], resource, {"resourceVersion": state.obj["metadata"]["resourceVersion"]})

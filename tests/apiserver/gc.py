@@ -44,42 +44,28 @@ class GarbageCollector:
     def _delete(self, place, policy: str = "Background") -> None:
         current = self._current(place)
         if current and not current[1].obj["metadata"].get("deletionTimestamp"):
-            resource = current[0]
-            name = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
             try:
-                self._server.system.delete(name, place[1] or None, place[2], propagation=policy)
+                self._server.system.delete(current[0].qualified, place[1] or None, place[2], propagation=policy)
             except errors.ApiError as problem:
                 if problem.code != 404:
                     raise
 
-    def _change(self, place, change) -> None:
-        """Replace the object by what `change` makes of a copy; None: leave it."""
+    def _keep(self, place, field: str, good) -> None:
+        """Leave those entries only of a list in the object's metadata."""
         with self._store.lock:
             current = self._current(place)
             if current:
-                obj = change(clone(current[1].obj))
-                if obj is not None:
-                    self._store.replace(current[0], obj, "finalize")
+                obj = clone(current[1].obj)
+                rest = [one for one in obj["metadata"].pop(field, []) if good(one)]
+                if rest:
+                    obj["metadata"][field] = rest
+                self._store.replace(current[0], obj, "finalize")
 
     def _disown(self, place, uid: str) -> None:
-        def change(obj: dict) -> dict:
-            rest = [one for one in obj["metadata"].get("ownerReferences", []) if one.get("uid") != uid]
-            obj["metadata"]["ownerReferences"] = rest
-            if not rest:
-                del obj["metadata"]["ownerReferences"]
-            return obj
-
-        self._change(place, change)
+        self._keep(place, "ownerReferences", lambda owner: owner.get("uid") != uid)
 
     def _unfinalize(self, place, finalizer: str) -> None:
-        def change(obj: dict) -> dict:
-            rest = [one for one in obj["metadata"].get("finalizers", []) if one != finalizer]
-            obj["metadata"]["finalizers"] = rest
-            if not rest:
-                del obj["metadata"]["finalizers"]
-            return obj
-
-        self._change(place, change)
+        self._keep(place, "finalizers", lambda one: one != finalizer)
 
     def _release(self, place, uid: str) -> None:
         """An owner is gone: the dependent goes too, unless another owner is left."""

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from . import errors
 from .auth import ANONYMOUS, User
-from .values import encode
+from .values import encode, is_true
 from .watch import Watch
 
 MAXIMUM_BODY = 100 * 1024 * 1024
@@ -45,7 +45,7 @@ class Request:
 
     @property
     def is_watch(self) -> bool:
-        return self.method == "GET" and self.query.get("watch", "").lower() in ("true", "1")
+        return self.method == "GET" and is_true(self.query, "watch")
 
 
 @dataclass
@@ -73,6 +73,7 @@ class Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.stopping = threading.Event()
         self._open: set[socket.socket] = set()
         self._guard = threading.Lock()
+        self._thread: threading.Thread | None = None
         super().__init__(("127.0.0.1", 0), Handler)
 
     def finish_request(self, request, client_address) -> None:
@@ -94,9 +95,15 @@ class Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
         if not isinstance(sys.exc_info()[1], (OSError, ValueError)):  # lost connections are no news
             traceback.print_exc(file=sys.stderr)
 
+    def start(self) -> None:
+        # The interval is how long stopping takes, and each test stops a server.
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), name="listener", daemon=True)
+        self._thread.start()
+
     def stop(self) -> None:
         self.stopping.set()
-        self.shutdown()
+        if self._thread is not None:  # else there is nobody to be waited for
+            self.shutdown()
         self.server_close()
         with self._guard:
             connections = list(self._open)

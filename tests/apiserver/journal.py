@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,9 @@ class Entry:
     dry_run: bool
     user_agent: str
 
-    def as_dict(self) -> dict:
-        return asdict(self)
+    @property
+    def line(self) -> str:
+        return f"{self.method} {self.path}" + (f"?{self.query}" if self.query else "")
 
 
 class Journal:
@@ -44,16 +45,10 @@ class Journal:
 
     def entries(self, pattern: str = "", verb: str | None = None) -> list[Entry]:
         """Those whose `METHOD PATH?QUERY` the pattern is found in; `verb` may be several, parted by blanks."""
-        expression = re.compile(pattern)
+        expression, verbs = re.compile(pattern), verb.split() if verb else None
         with self._changed:
             found = list(self._entries)
-        verbs = verb.split() if verb else None
-        return [
-            entry
-            for entry in found
-            if expression.search(f"{entry.method} {entry.path}" + (f"?{entry.query}" if entry.query else ""))
-            and (verbs is None or entry.verb in verbs)
-        ]
+        return [one for one in found if expression.search(one.line) and (verbs is None or one.verb in verbs)]
 
     def count(self, pattern: str = "", verb: str | None = None) -> int:
         return len(self.entries(pattern, verb))
@@ -66,15 +61,6 @@ class Journal:
     def wait_for(self, pattern: str, count: int = 1, timeout: float = 10, verb: str | None = None) -> list[Entry]:
         """The matching entries, as soon as there are `count` of them; TimeoutError after `timeout` seconds."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._count_held(pattern, verb) >= count, timeout):
+            if not self._changed.wait_for(lambda: self.count(pattern, verb) >= count, timeout):
                 raise TimeoutError(f"fewer than {count} requests match {pattern!r}")
         return self.entries(pattern, verb)
-
-    def _count_held(self, pattern: str, verb: str | None) -> int:
-        expression, verbs = re.compile(pattern), verb.split() if verb else None
-        return sum(
-            1
-            for entry in self._entries
-            if expression.search(f"{entry.method} {entry.path}" + (f"?{entry.query}" if entry.query else ""))
-            and (verbs is None or entry.verb in verbs)
-        )

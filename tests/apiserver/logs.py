@@ -26,8 +26,6 @@ class LogWriter:
     def write(self, data: bytes) -> None:
         self._store.append(self._log, data)
 
-    __call__ = write
-
     def close(self) -> None:
         self._store.close(self._log)
 
@@ -113,7 +111,7 @@ class LogStore:
         self._last = now
         return now
 
-    def read(self, namespace: str, pod: str, container: str, options: LogOptions, cancelled=None) -> Iterator[bytes]:
+    def read(self, namespace: str, pod: str, container: str, options: LogOptions) -> Iterator[bytes]:
         """Pieces of the log as they are to be sent; a followed log ends when the container's log is closed.
 
         Yields b"" at least every five seconds of silence, so that the caller may look for a lost connection.
@@ -135,7 +133,7 @@ class LogStore:
                 if complete and not ended and options.follow and not log.lines[-1][1].endswith(b"\n"):
                     complete -= 1  # a followed line is sent when it is whole
                 if position >= complete:
-                    if ended or not options.follow or (cancelled and cancelled()):
+                    if ended or not options.follow:
                         return
                     self._changed.wait(5)
                     fresh = []

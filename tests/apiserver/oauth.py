@@ -13,21 +13,7 @@ from .http import Request, Response
 
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="openshift"'}
 _LIFETIME = 86400
-
-
-class Codes:
-    """Authorisation codes, each good for one exchange."""
-
-    def __init__(self):
-        self._users: dict[str, User] = {}
-
-    def issue(self, user: User) -> str:
-        code = "sha256~" + secrets.token_urlsafe(24)
-        self._users[code] = user
-        return code
-
-    def take(self, code: str) -> User | None:
-        return self._users.pop(code, None)
+_SCOPES = ("check-access", "full", "info", "list-projects", "list-scoped-projects")
 
 
 def answer(server, request: Request) -> Response:
@@ -50,13 +36,7 @@ def _metadata(server) -> Response:
         "issuer": server.url,
         "authorization_endpoint": f"{server.url}/oauth/authorize",
         "token_endpoint": f"{server.url}/oauth/token",
-        "scopes_supported": [
-            "user:check-access",
-            "user:full",
-            "user:info",
-            "user:list-projects",
-            "user:list-scoped-projects",
-        ],
+        "scopes_supported": [f"user:{scope}" for scope in _SCOPES],
         "response_types_supported": ["code", "token"],
         "grant_types_supported": ["authorization_code", "implicit"],
         "code_challenge_methods_supported": ["plain", "S256"],
@@ -79,10 +59,8 @@ def _authorize(server, request: Request) -> Response:
     user = _basic(server, request)
     if user is None:
         if not request.headers.get("X-Csrf-Token") and not request.headers.get("Authorization"):
-            warning = {
-                "Warning": '199 Origin "A non-empty X-CSRF-Token header is required to receive basic-auth challenges"'
-            }
-            return Response(401, b"", "text/plain", warning)
+            why = "A non-empty X-CSRF-Token header is required to receive basic-auth challenges"
+            return Response(401, b"", "text/plain", {"Warning": f'199 Origin "{why}"'})
         return Response(401, b"", "text/plain", _CHALLENGE)
     request.user = user
     query = request.query
@@ -92,27 +70,24 @@ def _authorize(server, request: Request) -> Response:
         text = server.tokens.issue(user, _LIFETIME)
         where = f"{back}#access_token={quote(text)}&expires_in={_LIFETIME}&scope=user%3Afull&token_type=Bearer{state}"
     else:
-        where = f"{back}?code={quote(server.codes.issue(user))}{state}"
+        where = f"{back}?code={quote(_code(server, user))}{state}"
     return Response(302, b"", "text/plain", {"Location": where})
+
+
+def _code(server, user: User) -> str:
+    """Good for one exchange."""
+    code = "sha256~" + secrets.token_urlsafe(24)
+    server.codes[code] = user
+    return code
 
 
 def _token(server, request: Request) -> Response:
     form = {**dict(parse_qsl(request.body.decode())), **request.query}
-    user = (
-        server.codes.take(form.get("code", ""))
-        if form.get("grant_type", "authorization_code") == "authorization_code"
-        else None
-    )
+    by_code = form.get("grant_type", "authorization_code") == "authorization_code"
+    user = server.codes.pop(form.get("code", ""), None) if by_code else None
     if user is None:
-        return Response.json(
-            400,
-            {
-                "error": "unauthorized_client",
-                "error_description": "The client is not authorized to request a token using this method.",
-            },
-        )
+        why = "The client is not authorized to request a token using this method."
+        return Response.json(400, {"error": "unauthorized_client", "error_description": why})
     request.user = user
-    text = server.tokens.issue(user, _LIFETIME)
-    return Response.json(
-        200, {"access_token": text, "expires_in": _LIFETIME, "scope": "user:full", "token_type": "Bearer"}
-    )
+    answer = {"access_token": server.tokens.issue(user, _LIFETIME), "expires_in": _LIFETIME}
+    return Response.json(200, {**answer, "scope": "user:full", "token_type": "Bearer"})

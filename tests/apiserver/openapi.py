@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import hashlib
 
+from .builtin_types import elements
 from .errors import no_route
 from .http import Request, Response
 from .resources import ResourceType
 from .values import encode
 
 _SCALARS = {"str": "string", "int": "integer", "bool": "boolean", "float": "number", "datetime": "string"}
-_V2_TYPE = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+# kubectl before 1.27 asks for the first, which is no valid media type; the second is what is answered then too.
+_V2_TYPES = tuple(f"application/com.github.proto-openapi.spec.v2{mark}v1.0+protobuf" for mark in "@.")
 # A swagger document with its version and title only, in protobuf: fields 1 and 2 of gnostic's Document.
 _V2_PROTOBUF = b"\x0a\x032.0\x12\x0c\x0a\x0aKubernetes"
 
@@ -74,9 +76,8 @@ class _Document:
     def _builtin(self, name: str) -> str:
         if name not in self.schemas:
             self.schemas[name] = schema = {"type": "object"}
-            schema["properties"] = {
-                field: self._typed(declared) for field, declared in self._types.fields(name).items()
-            }
+            fields = self._types.fields(name)
+            schema["properties"] = {field: self._typed(declared) for field, declared in fields.items()}
             required = self._types.required(name)
             if required:
                 schema["required"] = sorted(required)
@@ -84,9 +85,9 @@ class _Document:
 
     def _typed(self, declared: str) -> dict:
         if declared.startswith("list["):
-            return {"type": "array", "items": self._typed(declared[5:-1])}
+            return {"type": "array", "items": self._typed(elements(declared))}
         if declared.startswith("dict("):
-            return {"type": "object", "additionalProperties": self._typed(declared[5:-1].split(", ", 1)[1])}
+            return {"type": "object", "additionalProperties": self._typed(elements(declared))}
         if declared in _SCALARS:
             return {"type": _SCALARS[declared]}
         if self._types.is_struct(declared):
@@ -103,8 +104,8 @@ def answer(server, request: Request, path: str) -> Response:
     for resource in server.registry.all():
         versions.setdefault(resource.api_version, []).append(resource)
     if path == "/openapi/v2":
-        if _V2_TYPE in (request.headers.get("Accept") or ""):
-            return Response(200, _V2_PROTOBUF, _V2_TYPE)
+        if any(kind in (request.headers.get("Accept") or "") for kind in _V2_TYPES):
+            return Response(200, _V2_PROTOBUF, _V2_TYPES[-1])
         info = {"title": "Kubernetes", "version": f"v{server.version}.0"}
         return Response.json(200, {"swagger": "2.0", "info": info, "paths": {}, "definitions": {}})
     if path == "/openapi/v3":

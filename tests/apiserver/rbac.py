@@ -81,11 +81,11 @@ class Rbac:
         found: list[Rule] = []
         for binding in self._objects("clusterrolebindings"):
             if self._binds(binding, user, None):
-                found += self.role_rules(binding["roleRef"], None)
+                found += self._role_rules(binding["roleRef"], None)
         if namespace:
             for binding in self._objects("rolebindings", namespace):
                 if self._binds(binding, user, namespace):
-                    found += self.role_rules(binding["roleRef"], namespace)
+                    found += self._role_rules(binding["roleRef"], namespace)
         return found
 
     def _objects(self, plural: str, namespace: str | None = None) -> list[dict]:
@@ -105,22 +105,23 @@ class Rbac:
                 return True
         return False
 
-    def role_rules(self, reference: dict, namespace: str | None) -> list[Rule]:
-        plural = "roles" if reference.get("kind") == "Role" else "clusterroles"
-        resource = self._server.registry.lookup(GROUP, "v1", plural)
-        role = self._server.store.find(resource, namespace if plural == "roles" else None, reference.get("name", ""))
-        return self._expand(role.obj) if role else []
+    def _role(self, reference: dict, namespace: str | None) -> dict | None:
+        """The role that a binding refers to."""
+        local = reference.get("kind") == "Role"
+        resource = self._server.registry.lookup(GROUP, "v1", "roles" if local else "clusterroles")
+        found = self._server.store.find(resource, namespace if local else None, reference.get("name", ""))
+        return found.obj if found else None
+
+    def _role_rules(self, reference: dict, namespace: str | None) -> list[Rule]:
+        role = self._role(reference, namespace)
+        return self._expand(role) if role else []
 
     def _expand(self, role: dict) -> list[Rule]:
         rules = [_rule(rule) for rule in role.get("rules") or []]
         for selector in dig(role, "aggregationRule", "clusterRoleSelectors", default=[]):
             for other in self._objects("clusterroles"):
                 if other is not role and matches_labels(selector, other["metadata"].get("labels") or {}):
-                    rules += (
-                        self._expand(other)
-                        if "aggregationRule" in other
-                        else [_rule(rule) for rule in other.get("rules") or []]
-                    )
+                    rules += self._expand(other)
         return rules
 
     # Questions
@@ -173,44 +174,28 @@ class Rbac:
         if resource.group != GROUP or "system:masters" in call.user.groups:
             return
         name, namespace = obj["metadata"]["name"], call.namespace
-        if resource.plural in ("roles", "clusterroles"):
-            if (
-                old is not None
-                and old.get("rules") == obj.get("rules")
-                and old.get("aggregationRule") == obj.get("aggregationRule")
-            ):
-                return
+        is_role = resource.plural in ("roles", "clusterroles")
+        granting = ("rules", "aggregationRule") if is_role else ("roleRef", "subjects")
+        if old is not None and all(old.get(field) == obj.get(field) for field in granting):
+            return
+        if is_role:
             if self.allowed(call.user, "escalate", GROUP, resource.plural, namespace, name):
                 return
             wanted = self._expand(obj)
         else:
-            if (
-                old is not None
-                and old.get("roleRef") == obj.get("roleRef")
-                and old.get("subjects") == obj.get("subjects")
-            ):
-                return
             reference = obj.get("roleRef") or {}
             plural = "roles" if reference.get("kind") == "Role" else "clusterroles"
             if self.allowed(call.user, "bind", GROUP, plural, namespace, reference.get("name")):
                 return
-            if self._role_missing(reference, namespace):
+            if self._role(reference, namespace) is None:
                 raise errors.not_found(GROUP, plural, reference.get("name", ""))
-            wanted = self.role_rules(reference, namespace)
+            wanted = self._role_rules(reference, namespace)
         missing = [rule for rule in wanted if not self._covers(call.user, namespace, rule)]
         if missing:
             groups = ", ".join(f'"{group}"' for group in call.user.groups)
             listed = "\n".join(_shown(rule) for rule in missing)
             why = f'user "{call.user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:\n{listed}'
             raise errors.forbidden(GROUP, resource.plural, name, why)
-
-    def _role_missing(self, reference: dict, namespace: str | None) -> bool:
-        plural = "roles" if reference.get("kind") == "Role" else "clusterroles"
-        resource = self._server.registry.lookup(GROUP, "v1", plural)
-        return (
-            self._server.store.find(resource, namespace if plural == "roles" else None, reference.get("name", ""))
-            is None
-        )
 
     def _covers(self, user: User, namespace: str | None, rule: Rule) -> bool:
         if rule.urls:

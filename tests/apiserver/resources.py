@@ -31,6 +31,11 @@ class ResourceType:
         return self.storage or (self.group, self.plural)
 
     @property
+    def qualified(self) -> str:
+        """`jobs.batch`, `pods`: how messages and SystemClient name the resource."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
     def api_version(self) -> str:
         return f"{self.group}/{self.version}" if self.group else self.version
 
@@ -256,15 +261,10 @@ class Registry:
         """The first version of the resource with this group and plural."""
         return next((one for one in self._types.values() if (one.group, one.plural) == key), None)
 
-    def by_kind(self, api_version: str, kind: str) -> ResourceType | None:
-        group, _unused, version = api_version.rpartition("/")
-        same = [one for one in self._types.values() if one.group == group and one.kind == kind and "get" in one.verbs]
-        return next((one for one in same if one.version == version), same[0] if same else None)
-
     def named(self, name: str) -> ResourceType:
         """The resource called `plural` or `plural.group`; KeyError if there is none."""
         plural, _unused, group = name.partition(".")
-        for resource in self._types.values():
-            if resource.plural == plural and resource.group == group:
-                return resource
-        raise KeyError(name)
+        found = self.by_key((group, plural))
+        if found is None:
+            raise KeyError(name)
+        return found

@@ -15,14 +15,9 @@ def _decide(server, user: User, spec: dict) -> dict:
         resource = attributes.get("resource", "")
         if attributes.get("subresource"):
             resource += "/" + attributes["subresource"]
-        good = server.rbac.allowed(
-            user,
-            attributes.get("verb", ""),
-            attributes.get("group", ""),
-            resource,
-            attributes.get("namespace") or None,
-            attributes.get("name") or None,
-        )
+        verb, group = attributes.get("verb", ""), attributes.get("group", "")
+        where = attributes.get("namespace") or None, attributes.get("name") or None
+        good = server.rbac.allowed(user, verb, group, resource, *where)
     else:
         url = url or {}
         good = server.rbac.allowed_url(user, url.get("verb", ""), url.get("path", ""))

@@ -7,25 +7,17 @@ import re
 from dataclasses import dataclass
 
 from . import errors
-from .builtin_types import BuiltinTypes
+from .builtin_types import BuiltinTypes, elements
+from .errors import Causes
 from .fieldsets import Shapes
 from .resources import ResourceType
 from .values import clone
 
-_QUANTITY_MAPS = {
-    "limits",
-    "requests",
-    "hard",
-    "used",
-    "capacity",
-    "allocatable",
-    "default",
-    "defaultRequest",
-    "min",
-    "max",
-    "maxLimitRequestRatio",
-}
+_QUANTITY_MAPS = set(
+    "limits requests hard used capacity allocatable default defaultRequest min max maxLimitRequestRatio".split()
+)
 _QUANTITIES = {"sizeLimit", "divisor"}
+_HEAD = ("apiVersion", "kind", "metadata")  # of every object, whatever its schema says
 _GO_NAMES = {"str": "string", "int": "int32", "bool": "bool", "float": "float64", "datetime": "v1.Time"}
 _TYPES = {"str": str, "int": int, "bool": bool, "float": (int, float), "datetime": str}
 
@@ -34,11 +26,6 @@ def _json_type(value) -> str:
     return {bool: "bool", str: "string", int: "number", float: "number", dict: "object", list: "array"}.get(
         type(value), "null"
     )
-
-
-def _elements(declared: str) -> str:
-    """The type of the items of list[X], or of the values of dict(str, X)."""
-    return declared[5:-1] if declared.startswith("list[") else declared[5:-1].split(", ", 1)[1]
 
 
 @dataclass
@@ -87,7 +74,7 @@ class BuiltinSchema:
     def _value(self, value, declared: str, path: str, key: str, state: _Decoding):
         if declared.startswith("list["):
             self._expect(value, list, declared, path)
-            inner = _elements(declared)
+            inner = elements(declared)
             return [
                 self._value(item, inner, f"{path}[{index}]", key, state)
                 for index, item in enumerate(value)
@@ -97,7 +84,7 @@ class BuiltinSchema:
             self._expect(value, dict, declared, path)
             if key in _QUANTITY_MAPS:
                 return {name: str(one) if isinstance(one, (int, float)) else one for name, one in value.items()}
-            inner = _elements(declared)
+            inner = elements(declared)
             return {
                 name: self._value(one if one is not None else "", inner, f"{path}.{name}", key, state)
                 for name, one in value.items()
@@ -118,14 +105,8 @@ class BuiltinSchema:
     def _expect(value, kind, declared: str, path: str) -> None:
         if not isinstance(value, kind) or (isinstance(value, bool) and declared in ("int", "float")):
             plain = re.sub(r"\[\d+\]", "", path)
-            name = _GO_NAMES.get(
-                declared,
-                "map[string]string"
-                if declared.startswith("dict")
-                else "[]"
-                if declared.startswith("list")
-                else declared[2:],
-            )
+            name = "map[string]string" if declared.startswith("dict") else _GO_NAMES.get(declared, declared[2:])
+            name = "[]" if declared.startswith("list") else name
             raise TypeError(f"json: cannot unmarshal {_json_type(value)} into Go struct field .{plain} of type {name}")
 
 
@@ -137,9 +118,9 @@ class StructuralSchema:
 
     def conform(self, obj: dict, _resource: ResourceType, whole: bool = True) -> list[str]:
         problems: list[str] = []
-        rest = {key: value for key, value in obj.items() if key not in ("apiVersion", "kind", "metadata")}
+        rest = {key: value for key, value in obj.items() if key not in _HEAD}
         self._prune(rest, self._schema, "", problems)
-        for key in set(obj) - set(rest) - {"apiVersion", "kind", "metadata"}:
+        for key in set(obj) - set(rest) - set(_HEAD):
             del obj[key]
         obj.update(rest)
         if whole:
@@ -147,15 +128,10 @@ class StructuralSchema:
         return problems
 
     def validate(self, obj: dict) -> list[dict]:
-        found: list[dict] = []
-        rest = {key: value for key, value in obj.items() if key not in ("apiVersion", "kind", "metadata")}
-        schema = {
-            **self._schema,
-            "required": [
-                key for key in self._schema.get("required", ()) if key not in ("apiVersion", "kind", "metadata")
-            ],
-        }
-        self._check(rest, schema, "", found)
+        found = Causes()
+        rest = {key: value for key, value in obj.items() if key not in _HEAD}
+        required = [key for key in self._schema.get("required", ()) if key not in _HEAD]
+        self._check(rest, {**self._schema, "required": required}, "", found)
         return found
 
     def _prune(self, value, schema: dict, path: str, problems: list[str]) -> None:
@@ -166,7 +142,7 @@ class StructuralSchema:
         if not isinstance(value, dict):
             return
         properties, extra = schema.get("properties") or {}, schema.get("additionalProperties")
-        embedded = ("apiVersion", "kind", "metadata") if schema.get("x-kubernetes-embedded-resource") else ()
+        embedded = _HEAD if schema.get("x-kubernetes-embedded-resource") else ()
         for key in list(value):
             here = f"{path}.{key}" if path else key
             if key in properties:
@@ -196,7 +172,7 @@ class StructuralSchema:
             for key in set(value) - set(properties):
                 self._default(value[key], extra)
 
-    def _check(self, value, schema: dict, path: str, found: list[dict]) -> None:
+    def _check(self, value, schema: dict, path: str, found: Causes) -> None:
         if value is None and schema.get("nullable"):
             return
         if not self._type_fits(value, schema):
@@ -204,13 +180,9 @@ class StructuralSchema:
             actual = {"bool": "boolean", "number": "integer" if isinstance(value, int) else "number"}.get(
                 _json_type(value), _json_type(value)
             )
-            found.append(
-                errors.cause(
-                    "FieldValueTypeInvalid",
-                    path or "<nil>",
-                    f'Invalid value: "{actual}": {path or "<nil>"} in body must be of type {kind}: "{actual}"',
-                )
-            )
+            where = path or "<nil>"
+            text = f'Invalid value: "{actual}": {where} in body must be of type {kind}: "{actual}"'
+            found.append(errors.cause("FieldValueTypeInvalid", where, text))
             return
         self._check_value(value, schema, path, found)
         if isinstance(value, dict):
@@ -229,32 +201,30 @@ class StructuralSchema:
         return isinstance(value, kinds[wanted]) and not (isinstance(value, bool) and wanted in ("integer", "number"))
 
     @staticmethod
-    def _check_value(value, schema: dict, path: str, found: list[dict]) -> None:
-        def bad(text: str, kind: str = "FieldValueInvalid") -> None:
-            found.append(errors.cause(kind, path, text))
+    def _check_value(value, schema: dict, path: str, found: Causes) -> None:
+        def bad(text: str) -> None:
+            found.invalid(path, value, f"{path} in body {text}")
 
-        shown = f'"{value}"' if isinstance(value, str) else value
         if "enum" in schema and value not in schema["enum"]:
-            known = ", ".join(f'"{one}"' for one in schema["enum"])
-            bad(f"Unsupported value: {shown}: supported values: {known}", "FieldValueNotSupported")
+            found.unsupported(path, value, schema["enum"])
         if isinstance(value, str):
             if "pattern" in schema and not re.search(schema["pattern"], value):
-                bad(f"Invalid value: {shown}: {path} in body should match '{schema['pattern']}'")
+                bad(f"should match '{schema['pattern']}'")
             if len(value) > schema.get("maxLength", len(value)):
-                bad(f"Too long: may not be more than {schema['maxLength']} bytes", "FieldValueTooLong")
+                found.too_long(path, schema["maxLength"])
             if len(value) < schema.get("minLength", 0):
-                bad(f"Invalid value: {shown}: {path} in body should be at least {schema['minLength']} chars long")
+                bad(f"should be at least {schema['minLength']} chars long")
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
             if value < schema.get("minimum", value):
-                bad(f"Invalid value: {value}: {path} in body should be greater than or equal to {schema['minimum']}")
+                bad(f"should be greater than or equal to {schema['minimum']}")
             if value > schema.get("maximum", value):
-                bad(f"Invalid value: {value}: {path} in body should be less than or equal to {schema['maximum']}")
+                bad(f"should be less than or equal to {schema['maximum']}")
 
-    def _check_object(self, value: dict, schema: dict, path: str, found: list[dict]) -> None:
+    def _check_object(self, value: dict, schema: dict, path: str, found: Causes) -> None:
         prefix = f"{path}." if path else ""
         for key in schema.get("required") or ():
             if key not in value:
-                found.append(errors.cause("FieldValueRequired", f"{prefix}{key}", "Required value"))
+                found.required(f"{prefix}{key}")
         properties, extra = schema.get("properties") or {}, schema.get("additionalProperties")
         for key, item in value.items():
             if key in properties:
@@ -262,28 +232,19 @@ class StructuralSchema:
             elif isinstance(extra, dict):
                 self._check(item, extra, f"{prefix}{key}", found)
 
-    def _check_list(self, value: list, schema: dict, path: str, found: list[dict]) -> None:
+    def _check_list(self, value: list, schema: dict, path: str, found: Causes) -> None:
         if len(value) > schema.get("maxItems", len(value)):
-            found.append(
-                errors.cause(
-                    "FieldValueTooMany", path, f"Too many: {len(value)}: must have at most {schema['maxItems']} items"
-                )
-            )
+            text = f"Too many: {len(value)}: must have at most {schema['maxItems']} items"
+            found.append(errors.cause("FieldValueTooMany", path, text))
         if len(value) < schema.get("minItems", 0):
-            found.append(
-                errors.cause(
-                    "FieldValueInvalid",
-                    path,
-                    f"Invalid value: {len(value)}: {path} in body should have at least {schema['minItems']} items",
-                )
-            )
+            found.invalid(path, len(value), f"{path} in body should have at least {schema['minItems']} items")
         keys = schema.get("x-kubernetes-list-map-keys") if schema.get("x-kubernetes-list-type") == "map" else None
         seen: list = []
         for index, item in enumerate(value):
             self._check(item, schema.get("items") or {}, f"{path}[{index}]", found)
             mark = {key: item.get(key) for key in keys} if keys and isinstance(item, dict) else item
             if (keys or schema.get("x-kubernetes-list-type") == "set") and mark in seen:
-                found.append(errors.cause("FieldValueDuplicate", f"{path}[{index}]", f"Duplicate value: {mark}"))
+                found.duplicate(f"{path}[{index}]", mark)
             seen.append(mark)
 
 

@@ -7,7 +7,6 @@ import json
 import shutil
 import ssl
 import tempfile
-import threading
 from pathlib import Path
 
 from . import boot
@@ -15,7 +14,7 @@ from .actors.rules import PodRules
 from .api import Api
 from .auth import Tokens, User, Users
 from .clock import Clock, RealClock
-from .cluster_life import admission_chain, start_actors
+from .cluster_life import actors_of, admission_chain
 from .crds import Crds
 from .discovery import Discovery
 from .faults import Faults
@@ -23,7 +22,6 @@ from .gc import GarbageCollector
 from .http import Listener
 from .journal import Journal
 from .logs import LogStore
-from .oauth import Codes
 from .pki import Authority
 from .rbac import Rbac
 from .resources import Registry
@@ -66,7 +64,8 @@ class ApiServer:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.registry, self.schemas = Registry(profile), Schemas()
         self.store, self.logs = Store(self.clock, self.registry), LogStore(self.clock)
-        self.journal, self.faults, self.codes = Journal(), Faults(), Codes()
+        self.journal, self.faults = Journal(), Faults()
+        self.codes: dict[str, User] = {}  # OAuth's
         self.tokens = Tokens(self.clock)
         self.users = Users(self.tokens)
         self.rbac, self.crds, self.views = Rbac(self), Crds(self), Views(self)
@@ -75,11 +74,19 @@ class ApiServer:
         self.system = SystemClient(self, self.api)
         self.admission = admission_chain(profile)
         self.token = self.tokens.issue(User("system:admin", ("system:masters", "system:authenticated")))
-        self.pod_rules = PodRules()
+        self.pod_rules, self.builds = PodRules(), None
         self._actors: list = []
         self._listener: Listener | None = None
 
     def start(self) -> ApiServer:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _start(self) -> None:
         self.authority = Authority(self.directory)
         certificate, key = self.authority.server()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -94,15 +101,15 @@ class ApiServer:
         self.store.hooks[("apiextensions.k8s.io", "customresourcedefinitions")] = self.crds.committed
         self.store.subscribe(GarbageCollector(self))
         self.store.subscribe(self._forget_logs)
-        self._actors = start_actors(self)
+        self._actors = actors_of(self)
+        for actor in self._actors:
+            actor.start()
         for plural, obj in boot.objects(self):
             if not self.system.find(plural, None, obj["metadata"]["name"]):
                 self._create(plural, obj)
         self.store.flush()
         self.store.compact()
-        # The interval is how long stopping takes, and each test stops a server.
-        threading.Thread(target=self._listener.serve_forever, args=(0.05,), name="listener", daemon=True).start()
-        return self
+        self._listener.start()
 
     def _create(self, plural: str, obj: dict) -> None:
         self.system.create(plural, obj)
@@ -110,15 +117,13 @@ class ApiServer:
             self.system.update_status(plural, obj)
 
     def stop(self) -> None:
-        if self._listener is None:
-            return
-        self._listener.stop()
+        if self._listener is not None:
+            self._listener.stop()
         for actor in reversed(self._actors):
             actor.stop()
         self.logs.stop()
         self.store.stop()
         self.clock.stop()
-        self._listener = None
         if self._temporary:
             shutil.rmtree(self.directory, ignore_errors=True)
 

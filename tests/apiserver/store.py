@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 import threading
 import traceback
-import uuid
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -82,10 +81,6 @@ class Store:
             version = self._version
         return [one for _place, one in sorted(found, key=lambda pair: pair[0])], version
 
-    def list(self, resource: ResourceType, namespace: str | None = None) -> tuple[list[dict], str]:
-        found, version = self.snapshot(resource, namespace)
-        return [clone(one.seen_as(resource)) for one in found], str(version)
-
     def by_uid(self, uid: str) -> tuple[tuple[str, str], str, str] | None:
         """(resource key, namespace, name) of the object with this uid."""
         return self._uids.get(uid)
@@ -96,18 +91,15 @@ class Store:
 
     # Writing
 
-    def create(self, resource: ResourceType, obj: dict) -> dict:
-        return clone(self.insert(resource, clone(obj)).seen_as(resource))
-
     def insert(self, resource: ResourceType, obj: dict) -> Stored:
-        """Like create, but takes the object over."""
+        """Takes the object over, which has its uid already."""
         metadata = obj["metadata"]
         with self.lock:
             if self.find(resource, metadata.get("namespace"), metadata["name"]):
                 raise errors.already_exists(resource.group, resource.plural, metadata["name"])
             for field in SYSTEM_FIELDS:
-                metadata.pop(field, None)
-            metadata["uid"] = str(uuid.uuid4())
+                if field != "uid":
+                    metadata.pop(field, None)
             metadata["creationTimestamp"] = timestamp(self._clock.now())
             if self._has_generation(resource):
                 metadata["generation"] = 1
@@ -171,9 +163,6 @@ class Store:
             return obj.get("spec", {})
         left_out = ("metadata", "status") if resource.has_status else ("metadata",)
         return {key: value for key, value in obj.items() if key not in left_out}
-
-    def delete(self, resource: ResourceType, namespace: str | None, name: str, grace: int = 0) -> dict:
-        return clone(self.remove(resource, namespace, name, grace).seen_as(resource))
 
     def remove(
         self, resource: ResourceType, namespace: str | None, name: str, grace: int = 0, finalizers: tuple[str, ...] = ()

@@ -9,12 +9,8 @@ import random
 import uuid
 
 from . import errors
+from .admission.pods import template_of
 from .values import clone, dig
-
-_POD_OWNERS = {
-    ("", "replicationcontrollers"), ("apps", "deployments"), ("apps", "replicasets"), ("apps", "statefulsets"),
-    ("apps", "daemonsets"), ("batch", "jobs"), ("apps.openshift.io", "deploymentconfigs"),
-}  # fmt: skip
 
 
 def _fill(obj: dict, **defaults) -> None:
@@ -28,15 +24,12 @@ def default(resource, obj: dict) -> None:
     spec = obj.get("spec")
     if resource.custom:
         return
-    function = _DEFAULTS.get(resource.key)
-    if function and isinstance(spec, dict):
-        function(spec)
-    if resource.key in _POD_OWNERS and dig(obj, "spec", "template", "spec"):
-        pod_spec(spec["template"]["spec"])
-    if resource.key == ("batch", "cronjobs"):
-        job = dig(obj, "spec", "jobTemplate", "spec", default={})
-        if dig(job, "template", "spec"):
-            pod_spec(job["template"]["spec"])
+    if isinstance(spec, dict):
+        _fill(spec, **_FIXED.get(resource.key, {}))
+        if resource.key in _COMPUTED:
+            _COMPUTED[resource.key](spec)
+    if template := dig(template_of(resource, obj), "spec"):
+        pod_spec(template)
     if resource.key == ("", "secrets"):
         _secret(obj)
     if resource.group == "rbac.authorization.k8s.io" and "roleRef" in obj:
@@ -103,7 +96,7 @@ def _pod(spec: dict) -> None:
 
 
 def _deployment(spec: dict) -> None:
-    _fill(spec, replicas=1, strategy={"type": "RollingUpdate"}, revisionHistoryLimit=10, progressDeadlineSeconds=600)
+    _fill(spec, strategy={})
     _fill(spec["strategy"], type="RollingUpdate")
     if spec["strategy"]["type"] == "RollingUpdate":
         _fill(spec["strategy"], rollingUpdate={})
@@ -111,29 +104,15 @@ def _deployment(spec: dict) -> None:
 
 
 def _stateful_set(spec: dict) -> None:
-    _fill(
-        spec,
-        replicas=1,
-        podManagementPolicy="OrderedReady",
-        revisionHistoryLimit=10,
-        updateStrategy={"type": "RollingUpdate"},
-    )
+    _fill(spec, updateStrategy={"type": "RollingUpdate"})
     if spec["updateStrategy"].get("type") == "RollingUpdate":
         _fill(spec["updateStrategy"], rollingUpdate={"partition": 0})
-
-
-def _daemon_set(spec: dict) -> None:
-    _fill(
-        spec,
-        revisionHistoryLimit=10,
-        updateStrategy={"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}},
-    )
 
 
 def _job(spec: dict) -> None:
     if spec.get("completions") is None and spec.get("parallelism") is None:
         spec["completions"] = 1
-    _fill(spec, parallelism=1, completionMode="NonIndexed", suspend=False)
+    _fill(spec, parallelism=1)
     _fill(spec, backoffLimit=2147483647 if spec.get("backoffLimitPerIndex") is not None else 6)
     _fill(spec, podReplacementPolicy="Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed")
     for rule in dig(spec, "podFailurePolicy", "rules", default=[]):
@@ -141,40 +120,46 @@ def _job(spec: dict) -> None:
             _fill(condition, status="True")
 
 
-def _cron_job(spec: dict) -> None:
-    _fill(spec, concurrencyPolicy="Allow", suspend=False, successfulJobsHistoryLimit=3, failedJobsHistoryLimit=1)
-
-
 def _service(spec: dict) -> None:
-    _fill(spec, type="ClusterIP", sessionAffinity="None", internalTrafficPolicy="Cluster")
     for port in spec.get("ports", []):
         _fill(port, protocol="TCP", targetPort=port.get("port"))
 
 
-def _claim(spec: dict) -> None:
-    _fill(spec, volumeMode="Filesystem")
-
-
-def _volume(spec: dict) -> None:
-    _fill(spec, volumeMode="Filesystem", persistentVolumeReclaimPolicy="Retain")
-
-
 def _network_policy(spec: dict) -> None:
-    _fill(spec, policyTypes=["Ingress", "Egress"] if spec.get("egress") else ["Ingress"], podSelector={})
+    _fill(spec, policyTypes=["Ingress", "Egress"] if spec.get("egress") else ["Ingress"])
 
 
-_DEFAULTS = {
+_FIXED = {
+    ("", "services"): {"type": "ClusterIP", "sessionAffinity": "None", "internalTrafficPolicy": "Cluster"},
+    ("", "persistentvolumeclaims"): {"volumeMode": "Filesystem"},
+    ("", "persistentvolumes"): {"volumeMode": "Filesystem", "persistentVolumeReclaimPolicy": "Retain"},
+    ("", "replicationcontrollers"): {"replicas": 1},
+    ("apps", "deployments"): {"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600},
+    ("apps", "replicasets"): {"replicas": 1},
+    ("apps", "statefulsets"): {"replicas": 1, "podManagementPolicy": "OrderedReady", "revisionHistoryLimit": 10},
+    ("apps", "daemonsets"): {
+        "revisionHistoryLimit": 10,
+        "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}},
+    },
+    ("batch", "jobs"): {"completionMode": "NonIndexed", "suspend": False},
+    ("batch", "cronjobs"): {
+        **{"concurrencyPolicy": "Allow", "suspend": False},
+        **{"successfulJobsHistoryLimit": 3, "failedJobsHistoryLimit": 1},
+    },
+    ("networking.k8s.io", "networkpolicies"): {"podSelector": {}},
+}
+_WITH_STATUS = {"apps", "batch", "policy", "networking.k8s.io", "autoscaling"}  # whose status is never missing
+_KEPT = {
+    ("", "services"): ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"),
+    ("", "pods"): ("nodeName", "serviceAccountName", "serviceAccount"),
+    ("batch", "jobs"): ("selector",),
+}
+_COMPUTED = {
     ("", "pods"): _pod,
     ("", "services"): _service,
-    ("", "persistentvolumeclaims"): _claim,
-    ("", "persistentvolumes"): _volume,
     ("apps", "deployments"): _deployment,
-    ("apps", "replicasets"): lambda spec: _fill(spec, replicas=1),
-    ("", "replicationcontrollers"): lambda spec: _fill(spec, replicas=1),
     ("apps", "statefulsets"): _stateful_set,
-    ("apps", "daemonsets"): _daemon_set,
     ("batch", "jobs"): _job,
-    ("batch", "cronjobs"): _cron_job,
     ("networking.k8s.io", "networkpolicies"): _network_policy,
 }
 
@@ -183,10 +168,8 @@ def _secret(obj: dict) -> None:
     _fill(obj, type="Opaque")
     plain = obj.pop("stringData", None) or {}
     if plain:
-        obj["data"] = {
-            **(obj.get("data") or {}),
-            **{key: base64.b64encode(value.encode()).decode() for key, value in plain.items()},
-        }
+        encoded = {key: base64.b64encode(value.encode()).decode() for key, value in plain.items()}
+        obj["data"] = {**(obj.get("data") or {}), **encoded}
     for value in (obj.get("data") or {}).values():
         try:
             base64.b64decode(value, validate=True)
@@ -197,107 +180,81 @@ def _secret(obj: dict) -> None:
 
 def prepare_create(server, call, obj: dict) -> None:
     """What the server sets before a new object is admitted."""
-    resource, metadata = call.resource, obj["metadata"]
+    resource, metadata, spec = call.resource, obj["metadata"], obj.get("spec")
+    metadata["uid"] = str(uuid.uuid4())
     if resource.has_status and resource.key != ("image.openshift.io", "imagestreams"):
         obj.pop("status", None)
-    key = resource.key
-    if key == ("", "namespaces"):
+        if not resource.custom and resource.group in _WITH_STATUS:
+            obj["status"] = {}
+    if resource.key == ("", "namespaces"):
         metadata.setdefault("labels", {})["kubernetes.io/metadata.name"] = metadata.get("name", "")
-        obj["spec"] = {**(obj.get("spec") or {}), "finalizers": ["kubernetes"]}
-        obj["status"] = {"phase": "Active"}
-    elif key == ("", "pods"):
-        obj["status"] = {"phase": "Pending", "qosClass": _quality(obj.get("spec") or {})}
-    elif key == ("", "persistentvolumeclaims"):
+        obj["spec"], obj["status"] = {**(spec or {}), "finalizers": ["kubernetes"]}, {"phase": "Active"}
+    elif resource.key == ("", "pods"):
+        obj["status"] = {"phase": "Pending", "qosClass": qos_class(spec or {})}
+    elif resource.key == ("", "persistentvolumeclaims"):
         obj["status"] = {"phase": "Pending"}
-    elif key == ("batch", "jobs") and isinstance(obj.get("spec"), dict):
-        obj["status"] = {}
+    elif resource.key == ("batch", "jobs") and spec:
         _select_own_pods(obj)
-    elif key == ("", "services") and isinstance(obj.get("spec"), dict):
+    elif resource.key == ("", "services") and spec:
         obj["status"] = {"loadBalancer": {}}
-        _assign_address(server, obj["spec"])
-    elif key == ("apiextensions.k8s.io", "customresourcedefinitions"):
+        _assign_address(server, spec)
+    elif resource.key == ("apiextensions.k8s.io", "customresourcedefinitions"):
         server.crds.prepare(obj)
-    elif (
-        resource.has_status
-        and not resource.custom
-        and key[0] in ("apps", "batch", "policy", "networking.k8s.io", "autoscaling")
-    ):
-        obj["status"] = {}
 
 
 def prepare_update(server, call, obj: dict, old: dict) -> None:
-    key = call.resource.key
-    if key == ("", "services") and isinstance(obj.get("spec"), dict) and not call.subresource:
-        for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
-            if field in old.get("spec", {}):
-                _fill(obj["spec"], **{field: old["spec"][field]})
-    elif key == ("", "namespaces"):
+    """What a client may leave out when it sends an object again, and what it may not change."""
+    key, spec, before = call.resource.key, obj.get("spec"), old.get("spec") or {}
+    if key == ("", "namespaces"):
         obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj["metadata"]["name"]
         if call.subresource != "finalize":
-            obj["spec"] = clone(old.get("spec", {}))
-    elif (
-        key == ("batch", "jobs")
-        and "selector" in old.get("spec", {})
-        and isinstance(obj.get("spec"), dict)
-        and not call.subresource
-    ):
-        _keep_own_pods(obj, old)
-    elif key == ("", "pods") and not call.subresource:
-        _fill(
-            obj["spec"],
-            **{
-                field: old["spec"][field]
-                for field in ("nodeName", "serviceAccountName", "serviceAccount")
-                if field in old["spec"]
-            },
-        )
+            obj["spec"] = clone(before)
     elif key == ("apiextensions.k8s.io", "customresourcedefinitions") and call.subresource != "status":
         server.crds.prepare(obj)
+    elif spec and not call.subresource:
+        _fill(spec, **{field: before[field] for field in _KEPT.get(key, ()) if field in before})
+        if key == ("batch", "jobs"):
+            _keep_own_pods(obj, old)
 
 
-def _quality(spec: dict) -> str:
-    resources = [one.get("resources") or {} for one in [*spec.get("containers", []), *spec.get("initContainers", [])]]
-    if not any(one.get("limits") or one.get("requests") for one in resources):
+def qos_class(spec: dict) -> str:
+    """Guaranteed, Burstable or BestEffort, by cpu and memory of all containers."""
+    every = [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
+    resources = [container.get("resources") or {} for container in every]
+    if not any(entry.get("requests") or entry.get("limits") for entry in resources):
         return "BestEffort"
-    exact = all(
-        {"cpu", "memory"} <= set(one.get("limits") or {}) and one.get("limits") == one.get("requests")
-        for one in resources
-    )
-    return "Guaranteed" if exact else "Burstable"
+    for entry in resources:
+        limits, requests = entry.get("limits") or {}, entry.get("requests") or {}
+        if not {"cpu", "memory"} <= set(limits) or any(
+            requests.get(k, limits[k]) != limits[k] for k in ("cpu", "memory")
+        ):
+            return "Burstable"
+    return "Guaranteed"
+
+
+def job_labels(name: str, uid: str) -> dict[str, str]:
+    """What a Job's pods carry, in the new form and in the old one."""
+    labels = {"controller-uid": uid, "job-name": name}
+    return {**labels, **{f"batch.kubernetes.io/{key}": value for key, value in labels.items()}}
 
 
 def _select_own_pods(job: dict) -> None:
     spec = job["spec"]
     if spec.get("manualSelector") or not isinstance(spec.get("template"), dict):
         return
-    own = str(uuid.uuid4())
+    own = job["metadata"]["uid"]
     spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": own}}
     labels = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
-    name = job["metadata"].get("name", "")
-    labels.update(
-        {
-            "batch.kubernetes.io/controller-uid": own,
-            "batch.kubernetes.io/job-name": name,
-            "controller-uid": own,
-            "job-name": name,
-        }
-    )
+    labels.update(job_labels(job["metadata"].get("name", ""), own))
 
 
 def _keep_own_pods(job: dict, old: dict) -> None:
     """A client that sends a whole Job again does not know the labels that the server added."""
-    _fill(job["spec"], selector=old["spec"]["selector"])
     template = job["spec"].get("template")
     if isinstance(template, dict):
-        labels = template.setdefault("metadata", {}).setdefault("labels", {})
-        for name, value in dig(old, "spec", "template", "metadata", "labels", default={}).items():
-            if name in (
-                "batch.kubernetes.io/controller-uid",
-                "batch.kubernetes.io/job-name",
-                "controller-uid",
-                "job-name",
-            ):
-                labels.setdefault(name, value)
+        known = dig(old, "spec", "template", "metadata", "labels", default={})
+        own = {name: known[name] for name in job_labels("", "") if name in known}
+        template.setdefault("metadata", {})["labels"] = {**own, **(template["metadata"].get("labels") or {})}
 
 
 def _assign_address(server, spec: dict) -> None:

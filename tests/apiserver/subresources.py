@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from . import errors
 from .api import PATCH_TYPES, Call
 from .auth import service_account_token
-from .bodies import decode, parse
+from .bodies import content_type, decode, number, parse
 from .http import Request, Response
 from .logs import LogOptions
 from .patches import json_patch, merge_patch
-from .values import clone, dig
+from .selectors import matches_labels
+from .values import dig, is_true, success
 from .watch import Watch
 
 
@@ -29,43 +30,39 @@ def find(call: Call):
 
 
 def _body(request: Request) -> dict:
-    return decode(request.body, (request.headers.get("Content-Type") or "").partition(";")[0].strip())
+    return decode(request.body, content_type(request))
 
 
-def _upgrade(_server, _call: Call, _request: Request, _rest: str) -> Response:
+def _upgrade(_server, _call: Call, _request: Request) -> Response:
     raise errors.bad_request("Upgrade request required")
 
 
-def _empty(_server, _call: Call, _request: Request, _rest: str) -> Response:
+def _empty(_server, _call: Call, _request: Request) -> Response:
     return Response.json(200, {"kind": "SecretList", "apiVersion": "v1", "metadata": {}, "items": []})
 
 
 # Logs
 
 
-def _options(server, query: dict[str, str]) -> LogOptions:
-    def number(name: str, least: int) -> int | None:
-        if name not in query:
-            return None
-        try:
-            value = int(query[name])
-        except ValueError as problem:
-            raise errors.bad_request(f'strconv.ParseInt: parsing "{query[name]}": invalid syntax') from problem
-        if value < least:
-            field_error = errors.cause(
-                "FieldValueInvalid", name, f"Invalid value: {value}: must be greater than or equal to {least}"
-            )
-            raise errors.invalid("", "PodLogOptions", "", [field_error])
-        return value
+def _at_least(least: int, query: dict[str, str], name: str) -> int | None:
+    if name not in query:
+        return None
+    value = number(query, name)
+    if value < least:
+        why = f"must be greater than or equal to {least}"
+        raise errors.bad_field("", "PodLogOptions", "", "invalid", name, value, why)
+    return value
 
-    since, seconds = None, number("sinceSeconds", 1)
+
+def _options(server, query: dict[str, str]) -> LogOptions:
+    since, seconds = None, _at_least(1, query, "sinceSeconds")
     if seconds is not None:
         since = server.clock.now() - timedelta(seconds=seconds)
     elif query.get("sinceTime"):
         since = _moment(query["sinceTime"]).replace(microsecond=0)  # the kubelet is told whole seconds only
-    true = {name for name in ("follow", "timestamps", "previous") if query.get(name, "").lower() in ("true", "1")}
-    tail, limit = number("tailLines", 0), number("limitBytes", 1)
-    return LogOptions("follow" in true, "timestamps" in true, tail, since, limit, "previous" in true)
+    follow, timestamps, previous = (is_true(query, name) for name in ("follow", "timestamps", "previous"))
+    tail, limit = _at_least(0, query, "tailLines"), _at_least(1, query, "limitBytes")
+    return LogOptions(follow, timestamps, tail, since, limit, previous)
 
 
 def _moment(text: str) -> datetime:
@@ -80,12 +77,13 @@ def _moment(text: str) -> datetime:
         raise errors.bad_request(f'parsing time "{text}" as "2006-01-02T15:04:05Z07:00"') from problem
 
 
-def _container(pod: dict, query: dict[str, str]) -> str:
+def _container(pod: dict, request: Request) -> str:
     """The container whose log is meant, in the words of the real refusal.
 
-    Only a bare request (without any parameter, which no client sends) gets the first of several containers, and an
-    empty log where there is none yet, for the contract probe asks so; a real server answers 400.
+    The contract probe asks for a log without any parameter where there are several containers, and wants one. Such a
+    request gets the first one's, and a warning that a real server refuses it.
     """
+    query = request.query
     spec, name = pod["spec"], query.get("container")
     names = [one["name"] for one in spec.get("containers", [])]
     initial = [one["name"] for one in spec.get("initContainers", [])]
@@ -93,44 +91,44 @@ def _container(pod: dict, query: dict[str, str]) -> str:
         if name not in names + initial + [one["name"] for one in spec.get("ephemeralContainers", [])]:
             raise errors.bad_request(f"container {name} is not valid for pod {pod['metadata']['name']}")
         return name
-    if len(names) > 1 and query:
-        text = (
-            f"a container name must be specified for pod {pod['metadata']['name']}, choose one of: [{' '.join(names)}]"
-        )
-        raise errors.bad_request(text + (f" or one of the init containers: [{' '.join(initial)}]" if initial else ""))
+    if len(names) > 1:
+        pod_name, listed = pod["metadata"]["name"], " ".join(names)
+        text = f"a container name must be specified for pod {pod_name}, choose one of: [{listed}]"
+        text += f" or one of the init containers: [{' '.join(initial)}]" if initial else ""
+        if query:
+            raise errors.bad_request(text)
+        request.warnings.append(f"A real server answers 400: {text}")
     return names[0]
 
 
 def _waiting(pod: dict, container: str) -> str:
-    statuses = dig(pod, "status", "containerStatuses", default=[]) + dig(
-        pod, "status", "initContainerStatuses", default=[]
-    )
-    state = next((one.get("state") or {} for one in statuses if one["name"] == container), {})
-    return dig(state, "waiting", "reason", default="ContainerCreating")
+    for kind in ("containerStatuses", "initContainerStatuses"):
+        for one in dig(pod, "status", kind, default=[]):
+            if one["name"] == container:
+                return dig(one, "state", "waiting", "reason", default="ContainerCreating")
+    return "ContainerCreating"
 
 
-def _pod_log(server, call: Call, request: Request, _rest: str) -> Response:
-    return _log(server, call.namespace, call.name, request.query)
+def _pod_log(server, call: Call, request: Request) -> Response:
+    return _log(server, call.namespace, call.name, request)
 
 
-def _log(server, namespace: str, name: str, query: dict[str, str]) -> Response:
+def _log(server, namespace: str, name: str, request: Request) -> Response:
     pod = server.system.get("pods", namespace, name)
-    container, options = _container(pod, query), _options(server, query)
+    container, options = _container(pod, request), _options(server, request.query)
     if not server.logs.exists(namespace, name, container):
         reason = _waiting(pod, container)
         if reason in ("ImagePullBackOff", "ErrImagePull"):
             reason = "trying and failing to pull image"
-        if query:
-            raise errors.bad_request(f'container "{container}" in pod "{name}" is waiting to start: {reason}')
-        return Response(200, b"", "text/plain")
+        raise errors.bad_request(f'container "{container}" in pod "{name}" is waiting to start: {reason}')
     if options.previous and not server.logs.has_previous(namespace, name, container):
         raise errors.bad_request(f'previous terminated container "{container}" in pod "{name}" not found')
     return Response(200, server.logs.read(namespace, name, container, options), "text/plain")
 
 
-def _build_log(server, call: Call, request: Request, _rest: str) -> Response:
+def _build_log(server, call: Call, request: Request) -> Response:
     build = server.system.get("builds.build.openshift.io", call.namespace, call.name)
-    if request.query.get("nowait", "").lower() not in ("true", "1"):
+    if not is_true(request.query, "nowait"):
         state = _await_build(server, call)
         if state is None:
             raise errors.ApiError(504, "Timeout", f"timed out waiting for build {call.name} to start after 10s")
@@ -138,22 +136,17 @@ def _build_log(server, call: Call, request: Request, _rest: str) -> Response:
     phase = dig(build, "status", "phase", default="New")
     if phase in ("New", "Pending") or server.system.find("pods", call.namespace, f"{call.name}-build") is None:
         raise errors.bad_request(f"build {call.name} is in phase {phase}; its log is not there yet")
-    query = {key: value for key, value in request.query.items() if key not in ("nowait", "version")}
-    return _log(server, call.namespace, f"{call.name}-build", query)
+    return _log(server, call.namespace, f"{call.name}-build", request)
 
 
 def _await_build(server, call: Call) -> dict | None:
     """The build once it has left New and Pending, as the real server waits for up to ten seconds."""
     query = {"timeoutSeconds": str(server.build_log_seconds)}
-    watch = Watch(
-        server,
-        call.resource,
-        call.namespace,
-        query,
-        lambda obj: obj["metadata"]["name"] == call.name,
-        lambda state, _resource: b"x",
-    )
-    for chunk in watch:
+
+    def of_build(obj: dict) -> bool:
+        return obj["metadata"]["name"] == call.name
+
+    for chunk in Watch(server, call.resource, call.namespace, query, of_build, lambda _state, _resource: b"x"):
         if chunk:
             build = server.system.find("builds.build.openshift.io", call.namespace, call.name)
             if build is None or dig(build, "status", "phase") not in (None, "New", "Pending"):
@@ -165,21 +158,14 @@ def _await_build(server, call: Call) -> dict | None:
 
 
 def _scale_of(obj: dict, paths: dict) -> dict:
-    metadata = {
-        key: obj["metadata"].get(key) for key in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
-    }
-    replicas = dig(obj, *paths["spec"], default=0)
-    status = {"replicas": dig(obj, *paths["status"], default=0)}
+    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    metadata = {key: obj["metadata"].get(key) for key in kept}
+    spec, status = ({"replicas": dig(obj, *paths[part], default=0)} for part in ("spec", "status"))
     labels = dig(obj, "spec", "selector", "matchLabels", default={})
     if labels:
         status["selector"] = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
-    return {
-        "kind": "Scale",
-        "apiVersion": "autoscaling/v1",
-        "metadata": metadata,
-        "spec": {"replicas": replicas},
-        "status": status,
-    }
+    head = {"kind": "Scale", "apiVersion": "autoscaling/v1"}
+    return {**head, "metadata": metadata, "spec": spec, "status": status}
 
 
 def _paths(server, call: Call) -> dict:
@@ -190,24 +176,22 @@ def _paths(server, call: Call) -> dict:
     }
 
 
-def _scale(server, call: Call, request: Request, _rest: str) -> Response:
+def _scale(server, call: Call, request: Request) -> Response:
     paths = _paths(server, call)
     stored = server.store.stored(call.resource, call.namespace, call.name)
     current = _scale_of(stored.obj, paths)
     if call.verb == "get":
         return Response.json(200, current)
     if call.verb == "patch":
-        kind = PATCH_TYPES.get((request.headers.get("Content-Type") or "").partition(";")[0])
+        kind = PATCH_TYPES.get(content_type(request))
         body = parse(request.body, "yaml" if kind == "apply" else "")
         wanted = json_patch(current, body) if kind == "json" else merge_patch(current, body)
     else:
         wanted = _body(request)
     replicas = dig(wanted, "spec", "replicas", default=0)
     if not isinstance(replicas, int) or replicas < 0:
-        bad = errors.cause(
-            "FieldValueInvalid", "spec.replicas", f"Invalid value: {replicas}: must be greater than or equal to 0"
-        )
-        raise errors.invalid("autoscaling", "Scale", call.name, [bad])
+        why = "must be greater than or equal to 0"
+        raise errors.bad_field("autoscaling", "Scale", call.name, "invalid", "spec.replicas", replicas, why)
     change: dict = {}
     node = change
     for step in paths["spec"][:-1]:
@@ -223,69 +207,54 @@ def _scale(server, call: Call, request: Request, _rest: str) -> Response:
 # Pods and service accounts
 
 
-def _evict(server, call: Call, request: Request, _rest: str) -> Response:
+def _evict(server, call: Call, request: Request) -> Response:
     options = _body(request).get("deleteOptions") or {}
     pod = server.system.get("pods", call.namespace, call.name)
     for budget in server.system.list("poddisruptionbudgets.policy", call.namespace):
-        labels, wanted = pod["metadata"].get("labels") or {}, dig(budget, "spec", "selector", "matchLabels", default={})
-        if all(labels.get(key) == value for key, value in wanted.items()) and not dig(
-            budget, "status", "disruptionsAllowed", default=1
-        ):
+        selected = matches_labels(dig(budget, "spec", "selector"), pod["metadata"].get("labels") or {})
+        if selected and not dig(budget, "status", "disruptionsAllowed", default=1):
             raise errors.too_many_requests(10, "Cannot evict pod as it would violate the pod's disruption budget.")
     if not call.dry_run:
         server.api.delete(Call("delete", call.resource, call.namespace, call.name, user=call.user), options)
-    return Response.json(201, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})
+    return Response.json(201, success(code=201))
 
 
-def _bind(server, call: Call, request: Request, _rest: str) -> Response:
+def _bind(server, call: Call, request: Request) -> Response:
     node = dig(_body(request), "target", "name")
     pod = server.system.get("pods", call.namespace, call.name)
     if pod["spec"].get("nodeName"):
-        raise errors.conflict(
-            "", "pods/binding", call.name, f'pod {call.name} is already assigned to node "{pod["spec"]["nodeName"]}"'
-        )
+        why = f'pod {call.name} is already assigned to node "{pod["spec"]["nodeName"]}"'
+        raise errors.conflict("", "pods/binding", call.name, why)
     pod["spec"]["nodeName"] = node
     server.store.update(call.resource, pod)
-    return Response.json(201, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})
+    return Response.json(201, success(code=201))
 
 
-def _token(server, call: Call, request: Request, _rest: str) -> Response:
+def _token(server, call: Call, request: Request) -> Response:
     obj = _body(request)
     spec = dict(obj.get("spec") or {})
     status = service_account_token(server, call.namespace, call.name, spec)
     spec.setdefault("audiences", ["https://kubernetes.default.svc"])
     spec.setdefault("expirationSeconds", 3600)
+    head = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1"}
     metadata = {"name": call.name, "namespace": call.namespace}
-    return Response.json(
-        201,
-        {
-            "kind": "TokenRequest",
-            "apiVersion": "authentication.k8s.io/v1",
-            "metadata": metadata,
-            "spec": spec,
-            "status": status,
-        },
-    )
+    return Response.json(201, {**head, "metadata": metadata, "spec": spec, "status": status})
 
 
 # Builds
 
 
-def _instantiate(server, call: Call, request: Request, _rest: str) -> Response:
-    return Response.json(
-        201, server.builds.instantiate(call.namespace, call.name, clone(_body(request)), call.user.name)
-    )
+def _instantiate(server, call: Call, request: Request) -> Response:
+    return Response.json(201, server.builds.instantiate(call.namespace, call.name, _body(request)))
 
 
-def _instantiate_binary(server, call: Call, request: Request, _rest: str) -> Response:
-    return Response.json(
-        201,
-        server.builds.instantiate_binary(call.namespace, call.name, dict(request.query), request.body, call.user.name),
-    )
+def _instantiate_binary(server, call: Call, request: Request) -> Response:
+    made = server.builds.instantiate_binary(call.namespace, call.name, request.query, request.body)
+    return Response.json(201, made)
 
 
-def _clone_build(server, call: Call, request: Request, _rest: str) -> Response:
-    return Response.json(201, server.builds.clone(call.namespace, call.name, clone(_body(request)), call.user.name))
+def _clone_build(server, call: Call, request: Request) -> Response:
+    return Response.json(201, server.builds.clone(call.namespace, call.name, _body(request)))
 
 
 _HANDLERS = {

@@ -6,10 +6,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 
 from .resources import ResourceType
-from .values import dig
+from .values import dig, parse_time
 
 
 @dataclass(frozen=True)
@@ -21,21 +21,15 @@ class Column:
     format: str = ""
 
     def definition(self) -> dict:
-        return {
-            "name": self.name,
-            "type": self.type,
-            "format": self.format,
-            "description": self.name,
-            "priority": self.priority,
-        }
+        shown = {"name": self.name, "type": self.type, "format": self.format, "priority": self.priority}
+        return {**shown, "description": self.name}
 
 
 def age(text: str | None, now: datetime) -> str:
     """As duration.HumanDuration writes it, more or less."""
     if not text:
         return "<unknown>"
-    then = datetime.strptime(text[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
-    seconds = max(0, int((now - then).total_seconds()))
+    seconds = max(0, int((now - parse_time(text[:19] + "Z")).total_seconds()))
     if seconds < 120:
         return f"{seconds}s"
     if seconds < 600:
@@ -98,14 +92,12 @@ def _duration(obj: dict, now: datetime) -> str:
     if not start:
         return ""
     end = dig(obj, "status", "completionTime")
-    return age(start, datetime.strptime(end[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc) if end else now)
+    return age(start, parse_time(end) if end else now)
 
 
 def _ports(obj: dict, _now: datetime) -> str:
-    return (
-        ",".join(f"{port.get('port')}/{port.get('protocol')}" for port in dig(obj, "spec", "ports", default=[]))
-        or "<none>"
-    )
+    ports = dig(obj, "spec", "ports", default=[])
+    return ",".join(f"{port.get('port')}/{port.get('protocol')}" for port in ports) or "<none>"
 
 
 def _since(*path: str) -> Callable[[dict, datetime], object]:
@@ -157,8 +149,9 @@ _COLUMNS: dict[tuple[str, str], list[Column]] = {
         Column("Type", _at("spec", "strategy", "type")), Column("From", lambda obj, _now: next(iter(dig(obj, "spec", "source", default={})), "")),
         Column("Status", _at("status", "phase")), Column("Started", _since("status", "startTimestamp")),
     ],
-    ("build.openshift.io", "buildconfigs"): [Column("Type", _at("spec", "strategy", "type")),
-        Column("Latest", _at("status", "lastVersion", default=0), "integer")],
+    ("build.openshift.io", "buildconfigs"): [
+        Column("Type", _at("spec", "strategy", "type")), Column("Latest", _at("status", "lastVersion", default=0), "integer"),
+    ],
     ("route.openshift.io", "routes"): [Column("Host/Port", _at("spec", "host")), Column("Services", _at("spec", "to", "name"))],
 }  # fmt: skip
 
@@ -203,11 +196,9 @@ def columns(resource: ResourceType, crd_version: dict) -> list[Column]:
         own = [_printer(entry) for entry in crd_version.get("additionalPrinterColumns") or []]
         return [_NAME, *own] if own else [_NAME, _AGE]
     own = _COLUMNS.get((resource.group, resource.plural), [])
-    return (
-        [_NAME, *own]
-        if resource.key in _NO_AGE
-        else [_NAME, *(one for one in own if not one.priority), _AGE, *(one for one in own if one.priority)]
-    )
+    if resource.key in _NO_AGE:
+        return [_NAME, *own]
+    return [_NAME, *(one for one in own if not one.priority), _AGE, *(one for one in own if one.priority)]
 
 
 def row(listed: list[Column], obj: dict, now: datetime) -> list:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from . import errors
+from .errors import Causes
 from .values import dig
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -23,37 +24,13 @@ _LABEL_TEXT = (
     "(e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
 _LABEL_NAMES = {("", "namespaces"), ("", "services"), ("project.openshift.io", "projects")}
-_FREE_NAMES = {
-    "rbac.authorization.k8s.io",
-    "user.openshift.io",
-    "oauth.openshift.io",
-    "authorization.openshift.io",
-    "image.openshift.io",
+_FREE_NAMES = {"rbac.authorization.k8s.io"} | {
+    f"{one}.openshift.io" for one in ("authorization", "image", "oauth", "user")
 }
 
 
-class Checks(list):
-    """The causes of an Invalid error, in order."""
-
-    def required(self, field: str, detail: str = "") -> None:
-        self.append(errors.cause("FieldValueRequired", field, "Required value" + (f": {detail}" if detail else "")))
-
-    def invalid(self, field: str, value, detail: str) -> None:
-        shown = f'"{value}"' if isinstance(value, str) else value
-        self.append(errors.cause("FieldValueInvalid", field, f"Invalid value: {shown}: {detail}"))
-
-    def unsupported(self, field: str, value, known: tuple[str, ...]) -> None:
-        names = ", ".join(f'"{one}"' for one in known)
-        self.append(
-            errors.cause("FieldValueNotSupported", field, f'Unsupported value: "{value}": supported values: {names}')
-        )
-
-    def forbidden(self, field: str, detail: str) -> None:
-        self.append(errors.cause("FieldValueForbidden", field, f"Forbidden: {detail}"))
-
-
 def check_create(server, call, obj: dict) -> None:
-    checks = Checks()
+    checks = Causes()
     _metadata(checks, call.resource, obj)
     _content(checks, server, call.resource, obj)
     _finish(call, obj, checks)
@@ -61,7 +38,7 @@ def check_create(server, call, obj: dict) -> None:
 
 
 def check_update(server, call, obj: dict, old: dict) -> None:
-    checks = Checks()
+    checks = Causes()
     _metadata(checks, call.resource, obj)
     _content(checks, server, call.resource, obj)
     if not call.subresource:
@@ -69,47 +46,25 @@ def check_update(server, call, obj: dict, old: dict) -> None:
     if old["metadata"].get("deletionTimestamp"):
         fresh = set(obj["metadata"].get("finalizers", [])) - set(old["metadata"].get("finalizers", []))
         if fresh:
-            text = (
-                f"no new finalizers can be added if the object is being deleted, found new finalizers {sorted(fresh)}"
-            )
-            checks.forbidden("metadata.finalizers", text)
+            why = "no new finalizers can be added if the object is being deleted, found new finalizers"
+            checks.forbidden("metadata.finalizers", f"{why} {sorted(fresh)}")
     _finish(call, obj, checks)
     server.rbac.check_escalation(call, obj, old)
 
 
-def _finish(call, obj: dict, checks: Checks) -> None:
+def _finish(call, obj: dict, checks: Causes) -> None:
     if checks:
         raise errors.invalid(call.resource.group, call.resource.kind, obj["metadata"].get("name", ""), checks)
 
 
-def _metadata(checks: Checks, resource, obj: dict) -> None:
+def _metadata(checks: Causes, resource, obj: dict) -> None:
     metadata = obj["metadata"]
-    name = metadata.get("name")
-    if not name:
-        checks.required("metadata.name", "name or generateName is required")
-    elif resource.group in _FREE_NAMES:
-        if "/" in name or "%" in name or name in (".", ".."):
-            checks.invalid("metadata.name", name, "may not contain '/' or '%'")
-    elif resource.key in _LABEL_NAMES:
-        if not _DNS_LABEL.match(name) or len(name) > 63:
-            checks.invalid(
-                "metadata.name",
-                name,
-                _LABEL_TEXT if not _DNS_LABEL.match(name) else "must be no more than 63 characters",
-            )
-    elif not _DNS_SUBDOMAIN.match(name):
-        checks.invalid("metadata.name", name, _SUBDOMAIN_TEXT)
-    elif len(name) > (63 if resource.key == ("batch", "jobs") else 253):
-        checks.invalid(
-            "metadata.name", name, f"must be no more than {63 if resource.key == ('batch', 'jobs') else 253} characters"
-        )
+    _name(checks, resource, metadata.get("name"))
     _labels(checks, "metadata.labels", metadata.get("labels") or {})
     for key in metadata.get("annotations") or {}:
         _qualified_name(checks, "metadata.annotations", key.lower())
     if sum(len(key) + len(str(value)) for key, value in (metadata.get("annotations") or {}).items()) > 262144:
-        checks.append(
-            errors.cause("FieldValueTooLong", "metadata.annotations", "Too long: may not be more than 262144 bytes")
-        )
+        checks.too_long("metadata.annotations", 262144)
     for index, owner in enumerate(metadata.get("ownerReferences") or []):
         for field in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(field):
@@ -118,7 +73,21 @@ def _metadata(checks: Checks, resource, obj: dict) -> None:
                 )
 
 
-def _qualified_name(checks: Checks, field: str, key: str) -> None:
+def _name(checks: Causes, resource, name: str | None) -> None:
+    field, label = "metadata.name", resource.key in _LABEL_NAMES
+    limit = 63 if label or resource.key == ("batch", "jobs") else 253
+    if not name:
+        checks.required(field, "name or generateName is required")
+    elif resource.group in _FREE_NAMES:
+        if "/" in name or "%" in name or name in (".", ".."):
+            checks.invalid(field, name, "may not contain '/' or '%'")
+    elif not (_DNS_LABEL if label else _DNS_SUBDOMAIN).match(name):
+        checks.invalid(field, name, _LABEL_TEXT if label else _SUBDOMAIN_TEXT)
+    elif len(name) > limit:
+        checks.invalid(field, name, f"must be no more than {limit} characters")
+
+
+def _qualified_name(checks: Causes, field: str, key: str) -> None:
     prefix, slash, name = key.rpartition("/")
     if not _QUALIFIED.match(name) or len(name) > 63 or (slash and not _DNS_SUBDOMAIN.match(prefix)):
         text = (
@@ -128,7 +97,7 @@ def _qualified_name(checks: Checks, field: str, key: str) -> None:
         checks.invalid(field, key, text)
 
 
-def _labels(checks: Checks, field: str, labels: dict) -> None:
+def _labels(checks: Causes, field: str, labels: dict) -> None:
     for key, value in labels.items():
         _qualified_name(checks, field, key)
         if value and (len(value) > 63 or not _QUALIFIED.match(value)):
@@ -140,7 +109,7 @@ def _labels(checks: Checks, field: str, labels: dict) -> None:
             checks.invalid(field, value, text if len(value) <= 63 else "must be no more than 63 characters")
 
 
-def _content(checks: Checks, server, resource, obj: dict) -> None:
+def _content(checks: Causes, server, resource, obj: dict) -> None:
     schema = server.schemas.schema(resource)
     checks.extend(schema.validate(obj))
     if resource.custom:
@@ -154,7 +123,7 @@ def _content(checks: Checks, server, resource, obj: dict) -> None:
     elif key == ("", "pods") and isinstance(spec, dict):
         _pod_spec(checks, "spec", spec)
     elif key == ("", "resourcequotas"):
-        _quantities(checks, "spec.hard", dig(obj, "spec", "hard", default={}))
+        _quantities("spec.hard", dig(obj, "spec", "hard", default={}))
     elif key == ("", "persistentvolumeclaims"):
         _claim(checks, spec or {})
     elif key in (("apps", "deployments"), ("apps", "statefulsets"), ("apps", "replicasets"), ("apps", "daemonsets")):
@@ -171,7 +140,7 @@ def _content(checks: Checks, server, resource, obj: dict) -> None:
         server.crds.check(checks, obj)
 
 
-def _required(checks: Checks, types, name: str, value: dict, path: str) -> None:
+def _required(checks: Causes, types, name: str, value: dict, path: str) -> None:
     """Fields without which the real OpenAPI (and the real validation) does not accept an object."""
     for field, declared in types.fields(name).items():
         here = f"{path}.{field}" if path else field
@@ -189,7 +158,7 @@ def _required(checks: Checks, types, name: str, value: dict, path: str) -> None:
                     _required(checks, types, inner, one, f"{here}[{index}]" if isinstance(item, list) else here)
 
 
-def _data(checks: Checks, resource, obj: dict) -> None:
+def _data(checks: Causes, resource, obj: dict) -> None:
     total = 0
     for field in ("data", "binaryData"):
         for key, value in (obj.get(field) or {}).items():
@@ -202,16 +171,10 @@ def _data(checks: Checks, resource, obj: dict) -> None:
                 checks.invalid(f"{field}[{key}]", key, text)
     limit = 1048576 * (4 / 3 if resource.plural == "secrets" else 1)
     if total > limit:
-        checks.append(
-            errors.cause(
-                "FieldValueTooLong",
-                "data" if resource.plural == "secrets" else "",
-                "Too long: may not be more than 1048576 bytes",
-            )
-        )
+        checks.too_long("data" if resource.plural == "secrets" else "", 1048576)
 
 
-def _quantities(checks: Checks, field: str, amounts: dict) -> None:
+def _quantities(field: str, amounts: dict) -> None:
     for name, amount in amounts.items():
         if not _QUANTITY.match(str(amount)):
             detail = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
@@ -219,7 +182,7 @@ def _quantities(checks: Checks, field: str, amounts: dict) -> None:
 
 
 def _pod_spec(
-    checks: Checks, path: str, spec: dict, policies: tuple[str, ...] = ("Always", "OnFailure", "Never")
+    checks: Causes, path: str, spec: dict, policies: tuple[str, ...] = ("Always", "OnFailure", "Never")
 ) -> None:
     if spec.get("restartPolicy") not in policies:
         checks.unsupported(f"{path}.restartPolicy", spec.get("restartPolicy"), policies)
@@ -228,21 +191,19 @@ def _pod_spec(
     volumes = [volume.get("name") for volume in spec.get("volumes", [])]
     for index, name in enumerate(volumes):
         if name and volumes.index(name) != index:
-            checks.append(
-                errors.cause("FieldValueDuplicate", f"{path}.volumes[{index}].name", f'Duplicate value: "{name}"')
-            )
+            checks.duplicate(f"{path}.volumes[{index}].name", name)
     names: list[str] = []
     for field in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(field, [])):
             _container(checks, f"{path}.{field}[{index}]", container, names, volumes)
 
 
-def _container(checks: Checks, path: str, container: dict, names: list[str], volumes: list) -> None:
+def _container(checks: Causes, path: str, container: dict, names: list[str], volumes: list) -> None:
     name = container.get("name", "")
     if name and (not _DNS_LABEL.match(name) or len(name) > 63):
         checks.invalid(f"{path}.name", name, _LABEL_TEXT)
     if name in names:
-        checks.append(errors.cause("FieldValueDuplicate", f"{path}.name", f'Duplicate value: "{name}"'))
+        checks.duplicate(f"{path}.name", name)
     names.append(name)
     if not container.get("image"):
         checks.required(f"{path}.image")
@@ -250,48 +211,38 @@ def _container(checks: Checks, path: str, container: dict, names: list[str], vol
         checks.invalid(f"{path}.image", container["image"], "must not have leading or trailing whitespace")
     for index, mount in enumerate(container.get("volumeMounts", [])):
         if mount.get("name") not in volumes:
-            checks.append(
-                errors.cause(
-                    "FieldValueNotFound", f"{path}.volumeMounts[{index}].name", f'Not found: "{mount.get("name")}"'
-                )
-            )
+            checks.not_found(f"{path}.volumeMounts[{index}].name", mount.get("name"))
     for kind in ("limits", "requests"):
-        _quantities(checks, f"{path}.resources.{kind}", dig(container, "resources", kind, default={}))
+        _quantities(f"{path}.resources.{kind}", dig(container, "resources", kind, default={}))
     policies = ("Always", "IfNotPresent", "Never")
     if container.get("imagePullPolicy") not in policies:
         checks.unsupported(f"{path}.imagePullPolicy", container.get("imagePullPolicy"), policies)
 
 
-def _claim(checks: Checks, spec: dict) -> None:
+def _claim(checks: Causes, spec: dict) -> None:
     if not spec.get("accessModes"):
         checks.required("spec.accessModes", "at least 1 access mode is required")
     if not dig(spec, "resources", "requests", "storage"):
         checks.required("spec.resources[storage]")
     else:
-        _quantities(checks, "spec.resources.requests", spec["resources"]["requests"])
+        _quantities("spec.resources.requests", spec["resources"]["requests"])
 
 
-def _workload(checks: Checks, spec: dict) -> None:
+def _workload(checks: Causes, spec: dict) -> None:
     template = spec.get("template") or {}
     labels = dig(template, "metadata", "labels", default={})
     _labels(checks, "spec.template.labels", labels)
     wanted = dig(spec, "selector", "matchLabels", default={})
     if any(labels.get(key) != value for key, value in wanted.items()):
-        text = "{" + ",".join(f'"{key}":"{value}"' for key, value in sorted(labels.items())) + "}"
-        checks.append(
-            errors.cause(
-                "FieldValueInvalid",
-                "spec.template.metadata.labels",
-                f"Invalid value: {text}: `selector` does not match template `labels`",
-            )
-        )
+        why = "`selector` does not match template `labels`"
+        checks.invalid("spec.template.metadata.labels", dict(sorted(labels.items())), why)
     if template.get("spec"):
         _pod_spec(checks, "spec.template.spec", template["spec"], ("Always",))
     if (spec.get("replicas") or 0) < 0:
         checks.invalid("spec.replicas", spec["replicas"], "must be greater than or equal to 0")
 
 
-def _job(checks: Checks, path: str, spec: dict) -> None:
+def _job(checks: Causes, path: str, spec: dict) -> None:
     for field in ("parallelism", "completions", "backoffLimit", "ttlSecondsAfterFinished", "activeDeadlineSeconds"):
         if isinstance(spec.get(field), int) and spec[field] < 0:
             checks.invalid(f"{path}.{field}", spec[field], "must be greater than or equal to 0")
@@ -300,52 +251,36 @@ def _job(checks: Checks, path: str, spec: dict) -> None:
     template = dig(spec, "template", "spec")
     if template:
         if template.get("restartPolicy") == "Always":
-            checks.append(
-                errors.cause(
-                    "FieldValueRequired",
-                    f"{path}.template.spec.restartPolicy",
-                    'Required value: valid values: "OnFailure", "Never"',
-                )
-            )
+            checks.required(f"{path}.template.spec.restartPolicy", 'valid values: "OnFailure", "Never"')
         else:
             _pod_spec(checks, f"{path}.template.spec", template)
 
 
 _IMMUTABLE = {
-    ("batch", "jobs"): (
-        "spec.selector",
-        "spec.template",
-        "spec.completionMode",
-        "spec.podFailurePolicy",
-        "spec.manualSelector",
-    ),
-    ("apps", "deployments"): ("spec.selector",),
-    ("apps", "replicasets"): ("spec.selector",),
-    ("apps", "daemonsets"): ("spec.selector",),
-    ("apps", "statefulsets"): (
-        "spec.selector",
-        "spec.serviceName",
-        "spec.volumeClaimTemplates",
-        "spec.podManagementPolicy",
-    ),
-    ("", "secrets"): ("type",),
-    ("", "services"): ("spec.clusterIP",),
-    ("rbac.authorization.k8s.io", "rolebindings"): ("roleRef",),
-    ("rbac.authorization.k8s.io", "clusterrolebindings"): ("roleRef",),
-    ("", "persistentvolumeclaims"): ("spec.accessModes", "spec.storageClassName", "spec.volumeMode"),
-    ("storage.k8s.io", "storageclasses"): ("provisioner", "parameters"),
+    ("batch", "jobs"): "spec.selector spec.template spec.completionMode spec.podFailurePolicy spec.manualSelector",
+    ("apps", "deployments"): "spec.selector",
+    ("apps", "replicasets"): "spec.selector",
+    ("apps", "daemonsets"): "spec.selector",
+    ("apps", "statefulsets"): "spec.selector spec.serviceName spec.volumeClaimTemplates spec.podManagementPolicy",
+    ("", "secrets"): "type",
+    ("", "services"): "spec.clusterIP",
+    ("rbac.authorization.k8s.io", "rolebindings"): "roleRef",
+    ("rbac.authorization.k8s.io", "clusterrolebindings"): "roleRef",
+    ("", "persistentvolumeclaims"): "spec.accessModes spec.storageClassName spec.volumeMode",
+    ("storage.k8s.io", "storageclasses"): "provisioner parameters",
+}
+_POD_MAY_CHANGE = {
+    *("activeDeadlineSeconds", "tolerations", "schedulingGates"),
+    *("terminationGracePeriodSeconds", "ephemeralContainers"),
 }
 
 
-def _immutable(checks: Checks, resource, obj: dict, old: dict) -> None:
-    for field in _IMMUTABLE.get(resource.key, ()):
+def _immutable(checks: Causes, resource, obj: dict, old: dict) -> None:
+    for field in _IMMUTABLE.get(resource.key, "").split():
         before, now = (dig(one, *field.split(".")) for one in (old, obj))
         suspended = field == "spec.template" and dig(old, "spec", "suspend") and not dig(old, "status", "startTime")
         if before != now and not suspended and not (before is None and field == "spec.storageClassName"):
-            if field == "roleRef":
-                checks.invalid("roleRef", now, "cannot change roleRef")
-            else:
-                checks.invalid(field, now, "field is immutable")
+            checks.invalid(field, now, "cannot change roleRef" if field == "roleRef" else "field is immutable")
     if resource.key in (("", "configmaps"), ("", "secrets")) and old.get("immutable"):
         for field in ("data", "binaryData", "immutable"):
             if obj.get(field) != old.get(field):
@@ -354,20 +289,9 @@ def _immutable(checks: Checks, resource, obj: dict, old: dict) -> None:
         _pod_update(checks, obj.get("spec") or {}, old.get("spec") or {})
 
 
-def _pod_update(checks: Checks, spec: dict, old: dict) -> None:
+def _pod_update(checks: Causes, spec: dict, old: dict) -> None:
     def fixed(one: dict) -> dict:
-        rest = {
-            key: value
-            for key, value in one.items()
-            if key
-            not in (
-                "activeDeadlineSeconds",
-                "tolerations",
-                "schedulingGates",
-                "terminationGracePeriodSeconds",
-                "ephemeralContainers",
-            )
-        }
+        rest = {key: value for key, value in one.items() if key not in _POD_MAY_CHANGE}
         for field in ("containers", "initContainers"):
             if field in rest:
                 rest[field] = [

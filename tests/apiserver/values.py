@@ -26,6 +26,19 @@ def timestamp(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def parse_time(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def is_true(query: dict[str, str], name: str) -> bool:
+    return query.get(name, "").lower() in ("true", "1")
+
+
+def success(**fields) -> dict:
+    """The metav1.Status of what went well and has no object to show."""
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", **fields}
+
+
 def random_suffix(length: int = 5) -> str:
     """What generateName appends: letters and digits that form no words."""
     return "".join(random.choices("bcdfghjklmnpqrstvwxz2456789", k=length))

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from . import errors
 from .actors.imagestream import import_stream
+from .actors.namespace import role_binding
 from .api import Call
-from .auth import oauth_name, oauth_token_objects
+from .auth import oauth_token_objects
 from .selectors import Selector
 from .states import Stored
+from .values import success
 
 _PROJECT = ("project.openshift.io", "projects")
 _REQUEST = ("project.openshift.io", "projectrequests")
@@ -72,34 +74,16 @@ class Views:
             "openshift.io/description": obj.get("description", ""),
             "openshift.io/display-name": obj.get("displayName", ""),
         }
-        namespace = {
-            "metadata": {
-                "name": metadata.get("name"),
-                "annotations": {**(metadata.get("annotations") or {}), **annotations},
-            }
-        }
         if not metadata.get("name"):
-            raise errors.invalid(
-                "project.openshift.io",
-                "ProjectRequest",
-                "",
-                [
-                    errors.cause(
-                        "FieldValueRequired", "metadata.name", "Required value: name or generateName is required"
-                    )
-                ],
-            )
+            kind, why = (call.resource.group, call.resource.kind, ""), "name or generateName is required"
+            raise errors.bad_field(*kind, "required", "metadata.name", why)
         if self._server.system.find("namespaces", None, metadata["name"]):
             raise errors.already_exists("project.openshift.io", "project", metadata["name"])
-        made = self._server.system.create("namespaces", {"apiVersion": "v1", "kind": "Namespace", **namespace})
-        binding = {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "RoleBinding",
-            "metadata": {"name": "admin", "namespace": metadata["name"]},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "admin"},
-            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": call.user.name}],
-        }
-        self._server.system.create("rolebindings.rbac.authorization.k8s.io", binding)
+        annotations = {**(metadata.get("annotations") or {}), **annotations}
+        namespace = {"metadata": {"name": metadata["name"], "annotations": annotations}}
+        made = self._server.system.create("namespaces", namespace)
+        user = {"kind": "User", "name": call.user.name}
+        self._server.system.create(*role_binding(metadata["name"], "admin", "admin", user))
         return {**made, "kind": "Project", "apiVersion": "project.openshift.io/v1"}
 
     def delete(self, call: Call) -> dict | None:
@@ -109,10 +93,4 @@ class Views:
         if text is None or text not in self._server.tokens.of_user(call.user.name):
             raise errors.not_found("oauth.openshift.io", "useroauthaccesstokens", call.name or "")
         self._server.tokens.revoke(text)
-        return {
-            "kind": "Status",
-            "apiVersion": "v1",
-            "metadata": {},
-            "status": "Success",
-            "details": {"name": oauth_name(text), "group": "oauth.openshift.io", "kind": "useroauthaccesstokens"},
-        }
+        return success(details={"name": call.name, "group": call.resource.group, "kind": call.resource.plural})

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from queue import Empty
 
 from . import errors
+from .bodies import number
 from .resources import ResourceType
 from .selectors import Selector, everything
 from .states import Event, Stored
-from .values import clone, encode
+from .values import clone, encode, is_true
 
 IDLE = 5  # seconds after which the connection is looked at
 DEFAULT_TIMEOUT = 1800
@@ -49,30 +50,34 @@ class Watch:
         self, server, resource: ResourceType, namespace: str | None, query: dict, selector: Selector, form: Form
     ):
         self._server, self._resource, self._selector, self._form = server, resource, selector, form
-        self._namespace, self._query = namespace, query
-        self._bookmarks = query.get("allowWatchBookmarks", "").lower() in ("true", "1")
+        self._namespace = namespace
+        self._bookmarks = is_true(query, "allowWatchBookmarks")
+        given, initial = query.get("resourceVersion", ""), "sendInitialEvents" in query
+        if given and not given.isdigit():
+            raise errors.bad_request(f"invalid resource version {given!r}")
+        if initial and query.get("resourceVersionMatch") != "NotOlderThan":
+            why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            raise errors.bad_option("ListOptions", "forbidden", "resourceVersionMatch", why)
+        self._since = int(given) if given not in ("", "0") else None
+        self._initial_wanted = is_true(query, "sendInitialEvents")
+        if self._initial_wanted:
+            self._since = None
+        elif initial and self._since is None:
+            self._since = server.store.version
+        self._seconds = number(query, "timeoutSeconds") or DEFAULT_TIMEOUT
         self.events_left: int | None = None  # a fault cuts the watch after so many
         self.gone = False
 
     def __iter__(self) -> Iterator[bytes]:
-        given = self._query.get("resourceVersion", "")
-        initial = self._query.get("sendInitialEvents", "").lower()
-        if given and not given.isdigit():
-            raise errors.bad_request(f"invalid resource version {given!r}")
-        since = int(given) if given not in ("", "0") else None
-        if initial in ("true", "1"):
-            since = None
-        elif initial in ("false", "0") and since is None:
-            since = self._server.store.version
         try:
             if self.gone:
                 raise errors.expired()
-            watcher, states, version = self._server.store.watch(self._resource, self._namespace, since)
+            watcher, states, version = self._server.store.watch(self._resource, self._namespace, self._since)
         except errors.ApiError as problem:
             yield _event("ERROR", encode(problem.status()))
             return
         try:
-            yield from self._limited(self._initial(states, version, initial in ("true", "1")))
+            yield from self._limited(self._initial(states, version))
             yield from self._limited(self._events(watcher))
         finally:
             self._server.store.unwatch(self._resource, watcher)
@@ -85,11 +90,11 @@ class Watch:
                 self.events_left -= 1
             yield chunk
 
-    def _initial(self, states: list[Stored], version: int, mark_end: bool) -> Iterator[bytes]:
+    def _initial(self, states: list[Stored], version: int) -> Iterator[bytes]:
         for state in states:
             if self._selector(state.obj):
                 yield _event("ADDED", self._form(state, self._resource))
-        if mark_end:
+        if self._initial_wanted:
             yield self._bookmark(version, {"k8s.io/initial-events-end": "true"})
 
     def _bookmark(self, version: int, annotations: dict | None = None) -> bytes:
@@ -108,7 +113,7 @@ class Watch:
 
     def _events(self, watcher) -> Iterator[bytes]:
         start = time.monotonic()
-        end = start + float(self._query.get("timeoutSeconds") or DEFAULT_TIMEOUT)
+        end = start + self._seconds
         bookmark = start + self._server.bookmark_seconds
         while True:
             now = time.monotonic()

@@ -164,6 +164,12 @@ def cluster(request):
         yield Cluster(server.url, server.token, tls, server, server.profile == "openshift")
 
 
+@pytest.fixture(scope="module")
+def kubeconfig(cluster) -> str:
+    """The path of a kubeconfig for clients."""
+    return cluster.server.kubeconfig if cluster.server else str(Path(os.environ["KUBECONFIG"]).resolve())
+
+
 @pytest.fixture
 def namespace(cluster):
     """The name of a namespace of its own, removed afterwards."""

@@ -136,7 +136,7 @@ def test_quota_wants_requests_to_be_named(cluster, namespace):
     cluster.until(path, lambda found: ((found or {}).get("status") or {}).get("used"))
     status, _headers, answer = post(cluster, namespace, pod_body("silent", RESTRICTED))
     assert status == 403
-    assert "failed quota: memory: must specify requests.memory" in answer["message"]
+    assert "failed quota: memory: must specify requests.memory for: " in answer["message"]
     body = pod_body("greedy", RESTRICTED)
     body["spec"]["containers"][0]["resources"] = {"requests": {"memory": "2Gi"}}
     status, _headers, answer = post(cluster, namespace, body)
@@ -269,3 +269,17 @@ def test_the_constraint_that_a_pod_requires_is_the_only_one(cluster, namespace, 
     status, _headers, answer = post(cluster, namespace, body, token=member)
     assert status == 403
     assert '[provider "nonroot-v2": Forbidden: not usable by user or serviceaccount]' in answer["message"]
+
+
+def test_quota_of_storage_is_for_claims(cluster, namespace):
+    hard = {"requests.storage": "1Gi"}
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "disk"}, "spec": {"hard": hard}}
+    assert post(cluster, namespace, quota, "resourcequotas")[0] == 201
+    path = f"/api/v1/namespaces/{namespace}/resourcequotas/disk"
+    cluster.until(path, lambda found: ((found or {}).get("status") or {}).get("used"))
+    assert post(cluster, namespace, pod_body("diskless", RESTRICTED), dry=True)[0] == 201
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "2Gi"}}}
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "big"}, "spec": spec}
+    status, _headers, answer = post(cluster, namespace, claim, "persistentvolumeclaims")
+    assert status == 403
+    assert "exceeded quota: disk, requested: requests.storage=2Gi" in answer["message"]

@@ -140,3 +140,11 @@ def test_deleting_a_job_deletes_its_pods(cluster, namespace):
     options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
     assert cluster.call("DELETE", path, options)[0] == 200
     cluster.until(f"/api/v1/namespaces/{namespace}/pods/{pod['metadata']['name']}", lambda pod: pod is None)
+
+
+def test_the_selector_of_a_job_finds_its_pods(cluster, namespace):
+    job = cluster.until(make_job(cluster, namespace, "found", "exit 0"), ended)
+    assert job["spec"]["selector"] == {"matchLabels": {"batch.kubernetes.io/controller-uid": job["metadata"]["uid"]}}
+    query = f"labelSelector=batch.kubernetes.io/controller-uid%3D{job['metadata']['uid']}"
+    found = cluster.good("GET", f"/api/v1/namespaces/{namespace}/pods?{query}")["items"]
+    assert [pod["metadata"]["ownerReferences"][0]["name"] for pod in found] == ["found"]

@@ -137,3 +137,11 @@ def test_a_token_lives_as_long_as_its_account(cluster, namespace, account):
     cluster.good("DELETE", f"/api/v1/namespaces/{namespace}/serviceaccounts/{user.split(':')[3]}")
     if cluster.server:  # a real server may know the account for some seconds yet
         assert cluster.call("POST", path, {}, token=token)[0] == 401
+
+
+def test_who_may_not_ask_is_not_told_what_there_is(cluster, namespace, account):
+    token = account([])
+    for path in ("/apis/nobody.example.test/v1/things", f"/apis/apps/v1/namespaces/{namespace}/nonsense/x"):
+        status, _headers, answer = cluster.call("GET", path, token=token)
+        assert (status, answer["reason"]) == (403, "Forbidden"), answer
+        assert cluster.call("GET", path)[0] == 404

@@ -95,3 +95,11 @@ def test_a_lost_connection_of_a_follower(cluster, pod, writer):
     writer.write(b"one\n")
     writer.close()
     assert cluster.call("GET", f"{pod}?container=a&follow=true")[2] == "one\n"
+
+
+def test_without_any_parameter(cluster, namespace, pod):
+    assert cluster.call("GET", pod)[0] == 400, "the container has not started"
+    cluster.server.logs.open(namespace, "p", "a").write(b"one\n")
+    status, headers, text = cluster.call("GET", pod)
+    assert (status, text) == (200, "one\n"), "the contract probe wants the first container's log"
+    assert "A real server answers 400: a container name must be specified for pod p" in headers["Warning"]

@@ -174,6 +174,7 @@ def test_deletion_ends_every_process_of_the_pod(cluster, namespace, member):
     marker = f"7{uuid.uuid4().int % 10**9}"
     script = f"trap '' TERM; setsid sleep {marker} & echo started; sleep {marker}"
     path = create(cluster, namespace, "stubborn", shell(script), token=member, terminationGracePeriodSeconds=1)
+    cluster.until(path, lambda pod: pod and pod["status"].get("phase") == "Running")
     assert cluster.good("GET", f"{path}/log?follow=true&limitBytes=7") == "started"
     pids = pids_of(marker)
     assert len(pids) >= 2

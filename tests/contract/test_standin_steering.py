@@ -217,3 +217,14 @@ def test_many_watches_hear_of_a_change(cluster, maps, make_map):
     for thread in threads:
         thread.join(30)
     assert heard == ['"a"'] * 50
+
+
+def test_a_failed_start_leaves_nothing_behind(cluster, monkeypatch):
+    kind = type(cluster.server)
+    broken = kind()
+    monkeypatch.setattr(broken, "write_kubeconfig", lambda *_arguments: 1 / 0)
+    before = set(threading.enumerate())
+    with pytest.raises(ZeroDivisionError):
+        broken.start()
+    assert not broken.directory.exists()
+    assert set(threading.enumerate()) <= before

@@ -118,3 +118,11 @@ def test_an_unknown_field_cannot_be_selected_by(cluster, maps):
     status, _headers, found = cluster.call("GET", f"{maps}?fieldSelector=data.k%3Dv")
     assert status == 400 and "field label not supported: data.k" in found["message"]
     assert cluster.call("GET", f"{maps}?labelSelector=a%3D%3D%3Db")[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [("resourceVersion=new", 400), ("timeoutSeconds=soon", 400), ("sendInitialEvents=true", 422)],
+)
+def test_bad_options_are_refused_before_the_stream(cluster, maps, query, expected):
+    assert cluster.call("GET", f"{maps}?watch=true&{query}")[0] == expected

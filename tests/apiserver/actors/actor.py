@@ -11,14 +11,10 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from ..errors import ApiError
+from ..values import timestamp
 
 Key = tuple[str, str]  # namespace ("" for cluster scope) and name
 RETRY_DELAY = 1.0  # seconds, after an unexpected refusal; doubled up to 60
-
-
-def full_name(resource) -> str:
-    """The name by which SystemClient knows a resource type: `jobs.batch`, `pods`."""
-    return f"{resource.plural}.{resource.group}" if resource.group else resource.plural
 
 
 def key_of(obj: dict) -> Key:
@@ -29,24 +25,23 @@ def itself(obj: dict) -> Iterable[Key]:
     return [key_of(obj)]
 
 
+def controllers(obj: dict, kind: str) -> list[dict]:
+    owners = obj["metadata"].get("ownerReferences") or []
+    return [owner for owner in owners if owner.get("controller") and owner["kind"] == kind]
+
+
 def controller_of(kind: str) -> Callable[[dict], Iterable[Key]]:
     """The key of the owner of that kind which controls an object."""
 
     def keys(obj: dict) -> Iterable[Key]:
-        for owner in obj["metadata"].get("ownerReferences") or []:
-            if owner.get("controller") and owner["kind"] == kind:
-                yield obj["metadata"].get("namespace") or "", owner["name"]
+        return [(obj["metadata"].get("namespace") or "", owner["name"]) for owner in controllers(obj, kind)]
 
     return keys
 
 
-def timestamp(moment: datetime) -> str:
-    """metav1.Time: seconds, UTC."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def parse_time(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+def is_ready(pod: dict) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return any(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)
 
 
 def owner_reference(owner: dict) -> dict:
@@ -163,14 +158,8 @@ class Actor:
         """An event about an object; it is no harm if it cannot be written."""
         metadata, now = obj["metadata"], timestamp(self.clock.now())
         namespace = metadata.get("namespace") or "default"
-        involved = {
-            "apiVersion": obj["apiVersion"],
-            "kind": obj["kind"],
-            "name": metadata["name"],
-            "uid": metadata["uid"],
-        }
-        if metadata.get("namespace"):
-            involved["namespace"] = namespace
+        involved = {key: obj[key] for key in ("apiVersion", "kind")}
+        involved |= {key: metadata[key] for key in ("name", "uid", "namespace") if key in metadata}
         event = {
             "apiVersion": "v1",
             "kind": "Event",
@@ -186,9 +175,8 @@ class Actor:
             return
 
     def _observe(self, event: str, resource, obj: dict) -> None:
-        plural = full_name(resource)
-        self.observe(event, plural, obj)
-        if keys := self.watches.get(plural):
+        self.observe(event, resource.qualified, obj)
+        if keys := self.watches.get(resource.qualified):
             self._enqueue_all(keys(obj))
 
     def _enqueue_all(self, keys: Iterable[Key]) -> None:

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 
 from ..errors import ApiError
-from .actor import Actor, controller_of, itself, key_of, parse_time, timestamp
+from ..values import clone, parse_time, timestamp
+from .actor import Actor, controller_of, itself, key_of
 from .build_objects import CONFIG_ONLY, PREFIX, build_of, build_pod, label, number_of, override, snippet, stages
 from .imagestream import REGISTRY, push_tag, resolve
 
@@ -37,31 +37,33 @@ class BuildController(Actor):
 
     # What users ask for
 
-    def instantiate(self, namespace: str, name: str, request: dict, user: str) -> dict:
+    def instantiate(self, namespace: str, name: str, request: dict) -> dict:
         """A new build of a BuildConfig, as a BuildRequest asks for it."""
         config = self.system.get(CONFIGS, namespace, name)
-        number = (config.get("status") or {}).get("lastVersion", 0) + 1
-        wanted = request.get("lastVersion")
-        if wanted is not None and wanted != number - 1:
-            text = f"the LastVersion({number - 1}) on build config {namespace}/{name} does not match the build request LastVersion({wanted})"
+        last, wanted = (config.get("status") or {}).get("lastVersion", 0), request.get("lastVersion")
+        if wanted is not None and wanted != last:
+            text = f"the LastVersion({last}) on build config {namespace}/{name} does not match the build request LastVersion({wanted})"
             raise ApiError(409, "Conflict", text, {"name": name, "group": "build.openshift.io", "kind": "buildconfigs"})
-        spec = {
-            key: copy.deepcopy(value) for key, value in (config.get("spec") or {}).items() if key not in CONFIG_ONLY
-        }
+        spec = {key: value for key, value in (config.get("spec") or {}).items() if key not in CONFIG_ONLY}
         override(spec, request)
         self._resolve_from(namespace, spec)
-        cause = {"message": "Manually triggered"}
-        spec["triggeredBy"] = request.get("triggeredBy") or [cause]
+        spec["triggeredBy"] = request.get("triggeredBy") or [{"message": "Manually triggered"}]
         spec.setdefault("serviceAccount", "builder")
-        config.setdefault("status", {})["lastVersion"] = number
-        self.system.update(CONFIGS, config)
-        build = build_of(config, number, spec, (config.get("spec") or {}).get("runPolicy", "Serial"))
+        build = self._next_of(config, spec)
         metadata = request.get("metadata") or {}
         for field in ("labels", "annotations"):
             build["metadata"][field] = {**(metadata.get(field) or {}), **build["metadata"][field]}
         return self.system.create(BUILDS, build)
 
-    def instantiate_binary(self, namespace: str, name: str, query: dict[str, str], body: bytes, user: str) -> dict:
+    def _next_of(self, config: dict, spec: dict) -> dict:
+        """The next build of a configuration, which counts its builds."""
+        status = config.setdefault("status", {})
+        status["lastVersion"] = status.get("lastVersion", 0) + 1
+        config = self.system.update(CONFIGS, config)
+        policy = (config.get("spec") or {}).get("runPolicy", "Serial")
+        return build_of(config, status["lastVersion"], clone(spec), policy)
+
+    def instantiate_binary(self, namespace: str, name: str, query: dict[str, str], body: bytes) -> dict:
         """A new build whose source is the body of the request."""
         binary = {"asFile": query["asFile"]} if query.get("asFile") else {}
         revision = {}
@@ -69,32 +71,22 @@ class BuildController(Actor):
             revision = {"type": "Git", "git": {"commit": query["revision.commit"]}}
             if query.get("revision.message"):
                 revision["git"]["message"] = query["revision.message"]
-        build = self.instantiate(namespace, name, {"binary": binary, "revision": revision}, user)
+        build = self.instantiate(namespace, name, {"binary": binary, "revision": revision})
         if not body:
-            build["status"] |= {
-                "phase": "Failed",
-                "reason": "FetchSourceFailed",
-                "message": MESSAGES["FetchSourceFailed"],
-            }
+            reason = "FetchSourceFailed"
+            build["status"] |= {"phase": "Failed", "reason": reason, "message": MESSAGES[reason]}
             build = self.system.update(BUILDS, build)
         return build
 
-    def clone(self, namespace: str, name: str, request: dict, user: str) -> dict:
+    def clone(self, namespace: str, name: str, request: dict) -> dict:
         """The same build again."""
         old = self.system.get(BUILDS, namespace, name)
-        config = (old["metadata"].get("labels") or {}).get(f"{PREFIX}build-config.name")
-        if config and self.system.find(CONFIGS, namespace, config):
-            found = self.system.get(CONFIGS, namespace, config)
-            number = (found.get("status") or {}).get("lastVersion", 0) + 1
-            found.setdefault("status", {})["lastVersion"] = number
-            self.system.update(CONFIGS, found)
-            build = build_of(
-                found, number, copy.deepcopy(old["spec"]), (found.get("spec") or {}).get("runPolicy", "Serial")
-            )
+        if config := self.system.find(CONFIGS, namespace, label(old, "build-config.name")):
+            build = self._next_of(config, old["spec"])
         else:
-            metadata = {"generateName": f"{name}-", "namespace": namespace, "annotations": {}, "labels": {}}
+            metadata = {"generateName": f"{name}-", "namespace": namespace}
             build = {"apiVersion": old["apiVersion"], "kind": "Build", "metadata": metadata}
-            build |= {"spec": copy.deepcopy(old["spec"]), "status": {"phase": "New"}}
+            build |= {"spec": old["spec"], "status": {"phase": "New"}}
         override(build["spec"], request)
         return self.system.create(BUILDS, build)
 
@@ -126,7 +118,7 @@ class BuildController(Actor):
         build = self.system.find(BUILDS, namespace, name)
         if build is None:
             return
-        before = copy.deepcopy(build)
+        before = clone(build)
         status = build.setdefault("status", {})
         phase = status.get("phase") or "New"
         if build["metadata"].get("deletionTimestamp"):
@@ -288,4 +280,4 @@ class BuildConfigController(Actor):
         triggers = [entry.get("type") for entry in (config.get("spec") or {}).get("triggers") or []]
         if "ConfigChange" in triggers and not (config.get("status") or {}).get("lastVersion"):
             cause = {"message": "Build configuration change"}
-            self.server.builds.instantiate(namespace, name, {"triggeredBy": [cause]}, USER)
+            self.server.builds.instantiate(namespace, name, {"triggeredBy": [cause]})

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import zlib
 
 from ..errors import ApiError
-from .actor import Actor, controller_of, itself, key_of, owner_reference, parse_time, set_condition
+from ..values import clone, parse_time
+from .actor import controller_of, is_ready, itself, key_of, owner_reference, set_condition
+from .owner import Owner
 
 REVISION = "deployment.kubernetes.io/revision"
 HASH = "pod-template-hash"
@@ -23,46 +24,10 @@ def is_active(pod: dict) -> bool:
     return not ended and not pod["metadata"].get("deletionTimestamp")
 
 
-def is_ready(pod: dict) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    return any(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)
-
-
-class Owner(Actor):
-    """A controller that knows the names of the objects that each of its own controls."""
-
-    child, kind = "pods", ""
-
-    def __init__(self, server, activity):
-        super().__init__(server, activity)
-        self._children: dict[str, set[str]] = {}
-
-    def observe(self, event: str, plural: str, obj: dict) -> None:
-        if plural != self.child or event == "DELETED":
-            return
-        for owner in obj["metadata"].get("ownerReferences") or []:
-            if owner.get("controller") and owner["kind"] == self.kind:
-                self._children.setdefault(owner["uid"], set()).add(obj["metadata"]["name"])
-
-    def children(self, owner: dict) -> list[dict]:
-        names, found = self._children.setdefault(owner["metadata"]["uid"], set()), []
-        for name in sorted(names):
-            child = self.system.find(self.child, owner["metadata"]["namespace"], name)
-            if child is None:
-                names.discard(name)
-            elif any(
-                entry["uid"] == owner["metadata"]["uid"] for entry in child["metadata"].get("ownerReferences") or []
-            ):
-                found.append(child)
-        return found
-
-    def adopt(self, owner: dict, child: dict) -> dict:
-        self._children.setdefault(owner["metadata"]["uid"], set()).add(child["metadata"]["name"])
-        return child
-
+class Workload(Owner):
     def create_pod(self, owner: dict, metadata: dict) -> dict | None:
         """A pod of the owner's template; None, with an event, where it is refused."""
-        template = copy.deepcopy(owner["spec"]["template"])
+        template = clone(owner["spec"]["template"])
         labels = {**((template.get("metadata") or {}).get("labels") or {}), **metadata.pop("labels", {})}
         merged = {**(template.get("metadata") or {}), **metadata, "labels": labels}
         merged |= {"namespace": owner["metadata"]["namespace"], "ownerReferences": [owner_reference(owner)]}
@@ -83,7 +48,7 @@ class Owner(Actor):
             self.system.update_status(plural, obj)
 
 
-class ReplicaSetController(Owner):
+class ReplicaSetController(Workload):
     name, kind = "replicaset-controller", "ReplicaSet"
     watches = {"replicasets.apps": itself, "pods": controller_of("ReplicaSet")}
 
@@ -91,7 +56,7 @@ class ReplicaSetController(Owner):
         owner = self.system.find("replicasets.apps", namespace, name)
         if owner is None or owner["metadata"].get("deletionTimestamp"):
             return
-        before = copy.deepcopy(owner.get("status") or {})
+        before = clone(owner.get("status") or {})
         status = owner.setdefault("status", {})
         wanted, self.failure = owner["spec"].get("replicas", 1), ""
         pods = [pod for pod in self.children(owner) if is_active(pod)]
@@ -119,7 +84,7 @@ class ReplicaSetController(Owner):
         self.save("replicasets.apps", owner, before)
 
 
-class DeploymentController(Owner):
+class DeploymentController(Workload):
     name, child, kind = "deployment-controller", "replicasets.apps", "Deployment"
     watches = {"deployments.apps": itself, "replicasets.apps": controller_of("Deployment")}
 
@@ -145,7 +110,7 @@ class DeploymentController(Owner):
         for rs in sets:
             if _hash(rs) == wanted:
                 return rs
-        template, metadata = copy.deepcopy(owner["spec"]["template"]), owner["metadata"]
+        template, metadata = clone(owner["spec"]["template"]), owner["metadata"]
         labels = {**((template.get("metadata") or {}).get("labels") or {}), HASH: wanted}
         template.setdefault("metadata", {})["labels"] = labels
         selector = {"matchLabels": {**(owner["spec"]["selector"].get("matchLabels") or {}), HASH: wanted}}
@@ -180,7 +145,7 @@ class DeploymentController(Owner):
             rs["spec"]["replicas"] = replicas
 
     def _report(self, owner: dict, current: dict | None, sets: list[dict]) -> None:
-        before = copy.deepcopy(owner.get("status") or {})
+        before = clone(owner.get("status") or {})
         status = owner.setdefault("status", {})
         fresh = (current or {}).get("status") or {}
         total = sum((rs.get("status") or {}).get("replicas", 0) for rs in sets)
@@ -223,7 +188,7 @@ class DeploymentController(Owner):
                 set_condition(conditions, "Progressing", "False", now, "ProgressDeadlineExceeded", message)
 
 
-class StatefulSetController(Owner):
+class StatefulSetController(Workload):
     name, kind = "statefulset-controller", "StatefulSet"
     watches = {"statefulsets.apps": itself, "pods": controller_of("StatefulSet")}
 
@@ -231,7 +196,7 @@ class StatefulSetController(Owner):
         owner = self.system.find("statefulsets.apps", namespace, name)
         if owner is None or owner["metadata"].get("deletionTimestamp"):
             return
-        before = copy.deepcopy(owner.get("status") or {})
+        before = clone(owner.get("status") or {})
         status = owner.setdefault("status", {})
         revision = f"{name}-{template_hash(owner['spec']['template'])}"
         wanted = owner["spec"].get("replicas", 1)

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from datetime import datetime
 
-from .actor import Actor, itself, key_of, timestamp
+from ..values import clone, timestamp
+from .actor import Actor, itself, key_of
 
 STREAMS, TAGS, IMAGES = (f"{name}.image.openshift.io" for name in ("imagestreams", "imagestreamtags", "images"))
 REGISTRY = "image-registry.openshift-image-registry.svc:5000"
@@ -35,7 +35,7 @@ class ImageStreamController(Actor):
                 if tag["metadata"]["name"].startswith(f"{name}:"):
                     self._delete_view(tag)
             return
-        before = copy.deepcopy(stream)
+        before = clone(stream)
         status = stream.setdefault("status", {})
         status["dockerImageRepository"] = f"{REGISTRY}/{namespace}/{name}"
         self._drop_deleted(stream)

@@ -7,12 +7,14 @@ pod is replaced starts at one second, not ten, so that tests of retries need not
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 
 from ..errors import ApiError
-from .actor import Actor, controller_of, itself, key_of, owner_reference, parse_time, set_condition, timestamp
+from ..strategies import job_labels
+from ..values import clone, parse_time, timestamp
+from .actor import controller_of, is_ready, itself, key_of, owner_reference, set_condition
 from .job_policy import failure_action, format_indexes
+from .owner import Owner
 
 USER = "system:serviceaccount:kube-system:job-controller"
 BACKOFF = 1.0  # seconds, doubled with each failure up to six minutes
@@ -24,7 +26,6 @@ DONE = {"Complete", "Failed"}
 class Tally:
     """What is known of one job's pods, beyond what their objects still say: ended pods count once, also when deleted."""
 
-    pods: set[str] = field(default_factory=set)
     ended: dict[str, str] = field(default_factory=dict)  # pod uid -> succeeded, failed, ignored
     succeeded_indexes: set[int] = field(default_factory=set)
     index_failures: dict[int, int] = field(default_factory=dict)
@@ -37,8 +38,8 @@ class Tally:
         return sum(1 for ended in self.ended.values() if ended == how)
 
 
-class JobController(Actor):
-    name = "job-controller"
+class JobController(Owner):
+    name, kind = "job-controller", "Job"
     watches = {"jobs.batch": itself, "pods": controller_of("Job")}
 
     def __init__(self, server, activity):
@@ -46,18 +47,15 @@ class JobController(Actor):
         self._tallies: dict[str, Tally] = {}
 
     def observe(self, event: str, plural: str, obj: dict) -> None:
-        if plural == "jobs.batch" and event == "DELETED":
+        super().observe(event, plural, obj)
+        if event == "DELETED":
             self._tallies.pop(obj["metadata"]["uid"], None)
-        elif plural == "pods" and event != "DELETED":
-            for owner in obj["metadata"].get("ownerReferences") or []:
-                if owner["kind"] == "Job" and owner.get("controller"):
-                    self._tallies.setdefault(owner["uid"], Tally()).pods.add(obj["metadata"]["name"])
 
     def reconcile(self, namespace: str, name: str) -> None:
         job = self.system.find("jobs.batch", namespace, name)
         if job is None or job["metadata"].get("deletionTimestamp"):
             return
-        before = copy.deepcopy(job.get("status") or {})
+        before = clone(job.get("status") or {})
         status = job.setdefault("status", {})
         if ended := _ended(status):
             self._expire(job, ended)
@@ -71,7 +69,7 @@ class JobController(Actor):
             active = self._steer(job, tally, active)
         else:
             self._delete_pods(active)
-        self._conclude(job, tally, active)
+        self._conclude(job, active)
         self._fill(status, job, tally, active)
         if status != before:
             self.system.update_status("jobs.batch", job)
@@ -79,11 +77,7 @@ class JobController(Actor):
     def _count(self, job: dict, tally: Tally) -> list[dict]:
         """Take note of ended pods; returns those that are still active."""
         active = []
-        for pod_name in sorted(tally.pods):
-            pod = self._pod(job, pod_name)
-            if pod is None:
-                tally.pods.discard(pod_name)
-                continue
+        for pod in self.children(job):
             phase, uid = (pod.get("status") or {}).get("phase"), pod["metadata"]["uid"]
             if uid in tally.ended:
                 continue
@@ -95,11 +89,6 @@ class JobController(Actor):
             else:
                 active.append(pod)
         return active
-
-    def _pod(self, job: dict, name: str) -> dict | None:
-        pod = self.system.find("pods", job["metadata"]["namespace"], name)
-        owners = (pod or {}).get("metadata", {}).get("ownerReferences") or []
-        return pod if any(owner["uid"] == job["metadata"]["uid"] for owner in owners) else None
 
     def _failed(self, job: dict, tally: Tally, pod: dict) -> None:
         action, message = failure_action(job, pod)
@@ -191,8 +180,7 @@ class JobController(Actor):
                 self.record(job, "Warning", "FailedCreate", f"Error creating: {error.message}")
                 self._retry(key_of(job))
                 break
-            tally.pods.add(pod["metadata"]["name"])
-            made.append(pod)
+            made.append(self.adopt(job, pod))
             self.record(job, "Normal", "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}")
         return made
 
@@ -208,7 +196,7 @@ class JobController(Actor):
                 if error.code != 404:
                     raise
 
-    def _conclude(self, job: dict, tally: Tally, active: list[dict]) -> None:
+    def _conclude(self, job: dict, active: list[dict]) -> None:
         """The terminal condition, once no pod is active any more."""
         status = job["status"]
         if met := _condition(status, "SuccessCriteriaMet"):
@@ -231,7 +219,7 @@ class JobController(Actor):
         for key in counts:
             if not counts[key]:
                 status.pop(key, None)
-        status["ready"] = sum(1 for pod in active if _ready(pod))
+        status["ready"] = sum(1 for pod in active if is_ready(pod))
         status["terminating"] = 0
         status["uncountedTerminatedPods"] = {}
         if job["spec"].get("completionMode") == "Indexed" and (tally.succeeded_indexes or "completedIndexes" in status):
@@ -282,17 +270,11 @@ def _restarts(pod: dict) -> int:
     return sum(entry.get("restartCount", 0) for kind in kinds for entry in status.get(kind) or [])
 
 
-def _ready(pod: dict) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    return any(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)
-
-
 def _pod_of(job: dict, index: int | None) -> dict:
     template, name, uid = job["spec"]["template"], job["metadata"]["name"], job["metadata"]["uid"]
-    metadata = copy.deepcopy(template.get("metadata") or {})
-    labels = {"controller-uid": uid, "batch.kubernetes.io/controller-uid": uid}
-    labels |= {"job-name": name, "batch.kubernetes.io/job-name": name}
-    spec = copy.deepcopy(template["spec"])
+    metadata = clone(template.get("metadata") or {})
+    labels = job_labels(name, uid)
+    spec = clone(template["spec"])
     if index is not None:
         labels[INDEX] = str(index)
         metadata["annotations"] = {**(metadata.get("annotations") or {}), INDEX: str(index)}

@@ -8,7 +8,8 @@ import re
 from typing import Protocol
 
 from ..admission.pods import security
-from .actor import Actor, Key, itself, key_of, timestamp
+from ..values import timestamp
+from .actor import Actor, Key, itself, key_of
 from .environment import MissingReference, environment_of
 from .pod_status import Container, PodRun
 
@@ -30,12 +31,23 @@ LOST = "The container could not be located when the pod was terminated"
 class Runtime(Protocol):
     """Runs containers. `done(exit_code, reason, message)` is called once for each container started."""
 
-    def image_user(self, image: str) -> int | None: ...
-    def prepare(self, pod: dict, run: PodRun) -> None: ...  # volumes; MissingReference when something lacks
-    def start(self, pod: dict, run: PodRun, container: Container, environment: dict[str, str], done) -> None: ...
-    def stop(self, run: PodRun, container: Container, grace: float) -> None: ...
-    def remove(self, run: PodRun) -> None: ...
-    def close(self) -> None: ...
+    def image_user(self, image: str) -> int | None:
+        """The user that the image names, if it does."""
+
+    def prepare(self, pod: dict, run: PodRun) -> None:
+        """Make the volumes; MissingReference when something lacks."""
+
+    def start(self, pod: dict, run: PodRun, container: Container, environment: dict[str, str], done) -> None:
+        """Start one container."""
+
+    def stop(self, run: PodRun, container: Container, grace: float) -> None:
+        """End one container, by force after `grace` seconds."""
+
+    def remove(self, run: PodRun) -> None:
+        """Forget a pod and its volumes."""
+
+    def close(self) -> None:
+        """End everything."""
 
 
 class Kubelet(Actor):
@@ -275,11 +287,11 @@ class Kubelet(Actor):
             container.wait("CreateContainerConfigError", run.rule.message or 'secret "missing" not found')
             return
         container.run(self.clock.now())
-        run.runtime.start(pod, run, container, environment, self._done(pod, run, container))
+        run.runtime.start(pod, run, container, environment, self._done(pod, container))
         if run.rule.failure in ENDING:
             self.enqueue(key_of(pod))
 
-    def _done(self, pod: dict, run: PodRun, container: Container):
+    def _done(self, pod: dict, container: Container):
         key = key_of(pod)
 
         def done(exit_code: int, reason: str = "", message: str = "") -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ..errors import ApiError
-from .actor import Actor, full_name, itself, key_of
+from .actor import Actor, itself, key_of
 
 FINALIZER = "kubernetes"
 
@@ -64,10 +64,10 @@ class NamespaceController(Actor):
         for resource in self.server.registry.all():
             if not resource.namespaced or resource.group.startswith(("authorization", "metrics")):
                 continue
-            for obj in self.server.store.list(resource, name)[0]:
+            for one in self.server.store.snapshot(resource, name)[0]:
                 remaining += 1
-                if not obj["metadata"].get("deletionTimestamp"):
-                    self._delete(full_name(resource), obj)
+                if not one.obj["metadata"].get("deletionTimestamp"):
+                    self._delete(resource.qualified, one.obj)
         if remaining:
             return  # each deletion wakes this namespace again, by `observe`
         if FINALIZER in (found.get("spec") or {}).get("finalizers", []):
@@ -90,7 +90,7 @@ def config_map(namespace: str, name: str, data: dict[str, str]) -> dict:
 
 def role_binding(namespace: str, name: str, role: str, subject: dict) -> tuple[str, dict]:
     group = "rbac.authorization.k8s.io"
-    if subject["kind"] == "Group":
+    if subject["kind"] != "ServiceAccount":
         subject = {**subject, "apiGroup": group}
     return f"rolebindings.{group}", {
         "apiVersion": f"{group}/v1",

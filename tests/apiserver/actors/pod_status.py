@@ -8,7 +8,9 @@ import math
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from .actor import set_condition, timestamp
+from ..strategies import qos_class
+from ..values import timestamp
+from .actor import set_condition
 from .rules import PodRule
 
 
@@ -182,18 +184,3 @@ class PodRun:
             else:
                 set_condition(self.conditions, kind, "False", now, why, words)
         set_condition(self.conditions, "PodScheduled", "True", now)
-
-
-def qos_class(spec: dict) -> str:
-    """Guaranteed, Burstable or BestEffort, by cpu and memory of all containers."""
-    every = (spec.get("initContainers") or []) + spec["containers"]
-    resources = [container.get("resources") or {} for container in every]
-    if not any(entry.get("requests") or entry.get("limits") for entry in resources):
-        return "BestEffort"
-    for entry in resources:
-        limits, requests = entry.get("limits") or {}, entry.get("requests") or {}
-        if not {"cpu", "memory"} <= set(limits) or any(
-            requests.get(k, limits[k]) != limits[k] for k in ("cpu", "memory")
-        ):
-            return "Burstable"
-    return "Guaranteed"

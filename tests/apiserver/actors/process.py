@@ -158,7 +158,7 @@ class Process:
     """One container as a process; its thread starts it, reads its output, and waits for its end."""
 
     def __init__(self, clock, home: Path, spec: dict, container: dict, writer, done):
-        self._clock, self._home, self._spec, self._writer, self._done = clock, home, spec, writer, done
+        self._clock, self._spec, self._writer, self._done = clock, spec, writer, done
         self._policy = container.get("terminationMessagePolicy", "File")
         self._message = home / "termination-log"
         self._tail = b""

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from ..errors import ApiError
 from .pods import containers_of, is_new_pod
 from .quantity import quantity
 
@@ -20,9 +19,7 @@ def admit(context) -> None:
                     _default(limit, container)
                     problems += _bounds(limit, container)
     if problems:
-        name = context.name or context.object["metadata"].get("generateName", "")
-        message = f'pods "{name}" is forbidden: ' + (problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]")
-        raise ApiError(403, "Forbidden", message, {"name": name, "kind": "pods"})
+        raise context.refuse(problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]")
 
 
 def _default(limit: dict, container: dict) -> None:

@@ -5,18 +5,20 @@ from __future__ import annotations
 
 import zlib
 
-from ..errors import ApiError, forbidden
+from ..errors import cause
 
 IMMORTAL = frozenset({"default", "kube-system", "kube-public"})
 FIRST_UID, BLOCK = 1000000000, 10000
 
 
 def admit(context) -> None:
-    if (context.resource.group, context.resource.plural) in {("", "namespaces"), ("project.openshift.io", "projects")}:
-        if context.operation == "CREATE":
-            _prepare(context)
+    if context.resource.key == ("", "namespaces"):
+        if context.operation == "CREATE" and context.profile == "openshift":
+            annotations = context.object["metadata"].setdefault("annotations", {})
+            for name, value in security_ranges(context.name).items():
+                annotations.setdefault(name, value)
         elif context.operation == "DELETE" and context.name in IMMORTAL:
-            raise forbidden("", "namespaces", context.name, "this namespace may not be deleted")
+            raise context.refuse("this namespace may not be deleted")
         return
     if context.operation != "CREATE" or not context.namespace or context.subresource:
         return
@@ -24,37 +26,11 @@ def admit(context) -> None:
         return  # reviews may be asked about any namespace
     namespace = context.system.get("namespaces", None, context.namespace)
     if namespace["metadata"].get("deletionTimestamp"):
-        raise terminating(context)
-
-
-def terminating(context) -> ApiError:
-    name = context.name or context.object["metadata"].get("generateName", "")
-    cause = {
-        "reason": "NamespaceTerminating",
-        "message": f"namespace {context.namespace} is being terminated",
-        "field": "metadata.namespace",
-    }
-    kind = context.resource.plural + (f".{context.resource.group}" if context.resource.group else "")
-    return ApiError(
-        403,
-        "Forbidden",
-        f'{kind} "{name}" is forbidden: unable to create new content in namespace {context.namespace} '
-        "because it is being terminated",
-        {"name": name, "group": context.resource.group, "kind": context.resource.plural, "causes": [cause]},
-    )
-
-
-def _prepare(context) -> None:
-    metadata = context.object["metadata"]
-    labels = metadata.setdefault("labels", {})
-    labels.setdefault("kubernetes.io/metadata.name", metadata.get("name", ""))
-    spec = context.object.setdefault("spec", {})
-    spec.setdefault("finalizers", ["kubernetes"])
-    context.object.setdefault("status", {}).setdefault("phase", "Active")
-    if context.profile == "openshift":
-        annotations = metadata.setdefault("annotations", {})
-        for name, value in security_ranges(metadata.get("name", "")).items():
-            annotations.setdefault(name, value)
+        why = f"unable to create new content in namespace {context.namespace} because it is being terminated"
+        refusal = context.refuse(why)
+        message = f"namespace {context.namespace} is being terminated"
+        refusal.details["causes"] = [cause("NamespaceTerminating", "metadata.namespace", message)]
+        raise refusal
 
 
 def security_ranges(name: str) -> dict[str, str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-WORKLOADS = {
+from ..values import dig
+
+_TEMPLATES = {
     ("", "replicationcontrollers"): ("spec", "template"),
     ("", "podtemplates"): ("template",),
     ("apps", "deployments"): ("spec", "template"),
@@ -18,20 +20,17 @@ WORKLOADS = {
 
 
 def is_pod(context) -> bool:
-    return (context.resource.group, context.resource.plural) == ("", "pods")
+    return context.resource.key == ("", "pods")
 
 
 def is_new_pod(context) -> bool:
     return is_pod(context) and context.operation == "CREATE" and not context.subresource
 
 
-def template_of(context) -> dict | None:
+def template_of(resource, obj: dict) -> dict | None:
     """The pod template of a workload, None where the object has none."""
-    path = WORKLOADS.get((context.resource.group, context.resource.plural))
-    found = context.object
-    for key in path or ():
-        found = (found or {}).get(key)
-    return found if path else None
+    path = _TEMPLATES.get(resource.key)
+    return dig(obj, *path) if path else None
 
 
 def containers_of(spec: dict) -> Iterator[tuple[str, dict]]:

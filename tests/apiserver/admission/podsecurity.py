@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import ApiError
 from .pods import containers_of, is_pod, security, template_of
 
 PREFIX = "pod-security.kubernetes.io/"
@@ -47,38 +46,27 @@ def _container_check(reason: str, rule: str, bad: Callable[[dict], bool]) -> Che
     return check
 
 
-def _capabilities_baseline(spec: dict):
+def _added(spec: dict, allowed: frozenset[str]) -> str:
     names, added = [], set()
     for _path, container in containers_of(spec):
-        extra = set((security(container).get("capabilities") or {}).get("add") or []) - CAPABILITIES
+        extra = set((security(container).get("capabilities") or {}).get("add") or []) - allowed
         if extra:
             names.append(container["name"])
             added |= extra
-    if not names:
-        return None
-    return (
-        "non-default capabilities",
-        f"{_containers(names)} must not include {_quoted(sorted(added))} in securityContext.capabilities.add",
-    )
+    rule = f"must not include {_quoted(sorted(added))} in securityContext.capabilities.add"
+    return f"{_containers(names)} {rule}" if names else ""
+
+
+def _capabilities_baseline(spec: dict):
+    detail = _added(spec, CAPABILITIES)
+    return ("non-default capabilities", detail) if detail else None
 
 
 def _capabilities_restricted(spec: dict):
-    undropped, added_by, added = [], [], set()
-    for _path, container in containers_of(spec):
-        capabilities = security(container).get("capabilities") or {}
-        if "ALL" not in (capabilities.get("drop") or []):
-            undropped.append(container["name"])
-        extra = set(capabilities.get("add") or []) - {"NET_BIND_SERVICE"}
-        if extra:
-            added_by.append(container["name"])
-            added |= extra
-    details = []
-    if undropped:
-        details.append(f'{_containers(undropped)} must set securityContext.capabilities.drop=["ALL"]')
-    if added_by:
-        details.append(
-            f"{_containers(added_by)} must not include {_quoted(sorted(added))} in securityContext.capabilities.add"
-        )
+    undropped = _failing(spec, lambda one: "ALL" not in ((security(one).get("capabilities") or {}).get("drop") or []))
+    rule = 'must set securityContext.capabilities.drop=["ALL"]'
+    details = [f"{_containers(undropped)} {rule}"] if undropped else []
+    details += [detail] if (detail := _added(spec, frozenset(["NET_BIND_SERVICE"]))) else []
     return ("unrestricted capabilities", "; ".join(details)) if details else None
 
 
@@ -106,28 +94,25 @@ def _host_ports(spec: dict):
     return "hostPort", f"{_containers(names)} {verb} hostPort{plural} {', '.join(map(str, sorted(ports)))}"
 
 
+def _setters(spec: dict, bad: Callable[[dict], bool]) -> str:
+    """Who has a security context that is bad, the pod or some of its containers."""
+    names = _failing(spec, lambda container: bad(security(container)))
+    return " and ".join((["pod"] if bad(security(spec)) else []) + ([_containers(names)] if names else []))
+
+
 def _selinux(spec: dict):
     def bad(context: dict) -> bool:
         options = context.get("seLinuxOptions") or {}
         return options.get("type", "") not in SELINUX_TYPES or bool(options.get("user") or options.get("role"))
 
-    setters = (["pod"] if bad(security(spec)) else []) + [
-        _containers([name]) for name in _failing(spec, lambda container: bad(security(container)))
-    ]
-    return (
-        ("seLinuxOptions", f"{' and '.join(setters)} set forbidden securityContext.seLinuxOptions") if setters else None
-    )
+    setters = _setters(spec, bad)
+    return ("seLinuxOptions", f"{setters} set forbidden securityContext.seLinuxOptions") if setters else None
 
 
 def _seccomp_baseline(spec: dict):
-    def bad(context: dict) -> bool:
-        return (context.get("seccompProfile") or {}).get("type") == "Unconfined"
-
-    setters = (["pod"] if bad(security(spec)) else []) + [
-        _containers([name]) for name in _failing(spec, lambda container: bad(security(container)))
-    ]
+    setters = _setters(spec, lambda context: (context.get("seccompProfile") or {}).get("type") == "Unconfined")
     rule = 'must not set securityContext.seccompProfile.type to "Unconfined"'
-    return ("seccompProfile", f"{' and '.join(setters)} {rule}") if setters else None
+    return ("seccompProfile", f"{setters} {rule}") if setters else None
 
 
 def _sysctls(spec: dict):
@@ -148,16 +133,10 @@ def _inherited(
     spec: dict, good: Callable[[dict], bool], explicit_bad: Callable[[dict], bool], pod_rule: str, rule: str
 ):
     """A setting that a container takes from the pod unless it has its own."""
-    pod_good, pod_bad = good(security(spec)), explicit_bad(security(spec))
-    explicit = _failing(spec, lambda container: explicit_bad(security(container)))
-    implicit = _failing(spec, lambda c: not good(security(c)) and not explicit_bad(security(c))) if not pod_good else []
-    details = []
-    if explicit or pod_bad:
-        setters = (["pod"] if pod_bad else []) + ([_containers(explicit)] if explicit else [])
-        details.append(f"{' and '.join(setters)} {pod_rule}")
-    elif implicit:
-        details.append(f"pod or {_containers(implicit)} {rule}")
-    return "; ".join(details)
+    if setters := _setters(spec, explicit_bad):
+        return f"{setters} {pod_rule}"
+    implicit = _failing(spec, lambda container: not good(security(container))) if not good(security(spec)) else []
+    return f"pod or {_containers(implicit)} {rule}" if implicit else ""
 
 
 def _run_as_non_root(spec: dict):
@@ -172,10 +151,8 @@ def _run_as_non_root(spec: dict):
 
 
 def _run_as_user(spec: dict):
-    setters = ["pod"] if security(spec).get("runAsUser") == 0 else []
-    names = _failing(spec, lambda container: security(container).get("runAsUser") == 0)
-    setters += [_containers(names)] if names else []
-    return ("runAsUser=0", f"{' and '.join(setters)} must not set runAsUser=0") if setters else None
+    setters = _setters(spec, lambda context: context.get("runAsUser") == 0)
+    return ("runAsUser=0", f"{setters} must not set runAsUser=0") if setters else None
 
 
 def _seccomp_restricted(spec: dict):
@@ -232,7 +209,7 @@ def level_of(namespace: dict, mode: str, profile: str) -> tuple[str, str]:
 
 def admit(context) -> None:
     """Refuse pods that violate the enforced level; warn about pods and workloads that violate the warned one."""
-    template = template_of(context)
+    template = template_of(context.resource, context.object)
     if context.subresource or context.operation == "DELETE" or not (is_pod(context) or template):
         return
     if context.operation == "UPDATE" and context.old and context.old.get("spec") == context.object.get("spec"):
@@ -242,9 +219,7 @@ def admit(context) -> None:
     if is_pod(context):
         level, version = level_of(namespace, "enforce", context.profile)
         if found := violations(level, spec):
-            message = f'violates PodSecurity "{level}:{version}": {found}'
-            name = context.name or context.object["metadata"].get("generateName", "")
-            raise ApiError(403, "Forbidden", f'pods "{name}" is forbidden: {message}', {"name": name, "kind": "pods"})
+            raise context.refuse(f'violates PodSecurity "{level}:{version}": {found}')
     level, version = level_of(namespace, "warn", context.profile)
     if found := violations(level, spec):
         context.warnings.append(f'would violate PodSecurity "{level}:{version}": {found}')

@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-import copy
-
 from ..auth import user_named
-from ..errors import ApiError
+from ..values import clone
 from .namespace import security_ranges
 from .pods import containers_of, is_new_pod, security
+from .scc_defaults import GROUP
 
-GROUP = "security.openshift.io"
 REQUIRED = "openshift.io/required-scc"
 
 
@@ -29,7 +27,7 @@ def admit(context) -> None:
         if not _usable(context, scc):
             problems.append(f'provider "{name}": Forbidden: not usable by user or serviceaccount')
             continue
-        spec = copy.deepcopy(pod["spec"])
+        spec = clone(pod["spec"])
         provider = Provider(scc, ranges_of(namespace))
         provider.assign(spec)
         if found := provider.problems(spec):
@@ -38,9 +36,7 @@ def admit(context) -> None:
         pod["spec"] = spec
         pod["metadata"].setdefault("annotations", {})["openshift.io/scc"] = name
         return
-    name = context.name or pod["metadata"].get("generateName", "")
-    message = f'pods "{name}" is forbidden: unable to validate against any security context constraint: [{", ".join(problems)}]'
-    raise ApiError(403, "Forbidden", message, {"name": name, "kind": "pods"})
+    raise context.refuse(f"unable to validate against any security context constraint: [{', '.join(problems)}]")
 
 
 def ranges_of(namespace: dict) -> dict[str, str]:

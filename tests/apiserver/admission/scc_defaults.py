@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The SecurityContextConstraints of a fresh OpenShift, with the RBAC that lets everybody use restricted-v2."""
+"""The SecurityContextConstraints of a fresh OpenShift."""
 
 from __future__ import annotations
 
+GROUP = "security.openshift.io"
 _VOLUMES = "configMap csi downwardAPI emptyDir ephemeral persistentVolumeClaim projected secret".split()
 _V2 = {
     "allowPrivilegeEscalation": False,
@@ -12,7 +13,7 @@ _V2 = {
 }
 _V1 = {"allowPrivilegeEscalation": True, "requiredDropCapabilities": ["KILL", "MKNOD", "SETUID", "SETGID"]}
 _HOST_NETWORK = {"allowHostNetwork": True, "allowHostPorts": True, "supplementalGroups": {"type": "MustRunAs"}}
-_VARIANTS = {
+VARIANTS = {
     "anyuid": {
         "priority": 10,
         "allowPrivilegeEscalation": True,
@@ -55,12 +56,12 @@ _VARIANTS = {
 
 def constraints() -> list[dict]:
     """Every SecurityContextConstraints object."""
-    return [_constraint(name, fields) for name, fields in _VARIANTS.items()]
+    return [_constraint(name, fields) for name, fields in VARIANTS.items()]
 
 
 def _constraint(name: str, fields: dict) -> dict:
     return {
-        "apiVersion": "security.openshift.io/v1",
+        "apiVersion": f"{GROUP}/v1",
         "kind": "SecurityContextConstraints",
         "metadata": {"name": name},
         **dict.fromkeys(("priority", "defaultAddCapabilities", "allowedCapabilities"), None),
@@ -75,35 +76,3 @@ def _constraint(name: str, fields: dict) -> dict:
         "groups": [],
         **fields,
     }
-
-
-def roles() -> list[tuple[str, dict]]:
-    """Plural and object of the cluster roles that allow each constraint, and the one binding that exists at first."""
-    api = {"apiVersion": "rbac.authorization.k8s.io/v1"}
-    made: list[tuple[str, dict]] = []
-    for name in _VARIANTS:
-        rule = {
-            "apiGroups": ["security.openshift.io"],
-            "resources": ["securitycontextconstraints"],
-            "resourceNames": [name],
-            "verbs": ["use"],
-        }
-        metadata = {"name": f"system:openshift:scc:{name}"}
-        made.append(
-            (
-                "clusterroles.rbac.authorization.k8s.io",
-                {**api, "kind": "ClusterRole", "metadata": metadata, "rules": [rule]},
-            )
-        )
-    binding = {
-        **api,
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": "system:openshift:scc:restricted-v2"},
-        "subjects": [{"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": "system:authenticated"}],
-        "roleRef": {
-            "apiGroup": "rbac.authorization.k8s.io",
-            "kind": "ClusterRole",
-            "name": "system:openshift:scc:restricted-v2",
-        },
-    }
-    return [*made, ("clusterrolebindings.rbac.authorization.k8s.io", binding)]

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from ..errors import ApiError
 from ..values import random_suffix
 from .pods import containers_of, is_new_pod
 
@@ -27,22 +26,14 @@ def admit(context) -> None:
 
 
 def _account(context, account_name: str) -> dict:
-    try:
-        return context.system.get("serviceaccounts", context.namespace, account_name)
-    except ApiError as error:
-        if error.code != 404:
-            raise
+    found = context.system.find("serviceaccounts", context.namespace, account_name)
+    if found is not None:
+        return found
     if account_name == "default":
         # The real server refuses until its controller has made it; here the pod waits for nothing.
         return {}
-    name = context.name or context.object["metadata"].get("generateName", "")
-    raise ApiError(
-        403,
-        "Forbidden",
-        f'pods "{name}" is forbidden: error looking up service account {context.namespace}/{account_name}: '
-        f'serviceaccount "{account_name}" not found',
-        {"name": name, "kind": "pods"},
-    )
+    where = f"{context.namespace}/{account_name}"
+    raise context.refuse(f'error looking up service account {where}: serviceaccount "{account_name}" not found')
 
 
 def _mount_token(context, spec: dict) -> None:
@@ -53,17 +44,11 @@ def _mount_token(context, spec: dict) -> None:
     ]
     if not targets:
         return
-    name = "kube-api-access-" + random_suffix()
+    name, field = "kube-api-access-" + random_suffix(), {"apiVersion": "v1", "fieldPath": "metadata.namespace"}
     sources = [
         {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
         {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-        {
-            "downwardAPI": {
-                "items": [
-                    {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}},
-                ]
-            }
-        },
+        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": field}]}},
     ]
     if context.profile == "openshift":
         items = [{"key": "service-ca.crt", "path": "service-ca.crt"}]

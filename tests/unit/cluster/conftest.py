@@ -14,11 +14,13 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 from cluster_support import auth, namespace  # noqa: E402
 
-from tests.apiserver.fixtures import apiserver  # noqa: E402, F401
+from tests.apiserver import fixtures  # noqa: E402
+
+apiserver = fixtures.apiserver
 
 
 @pytest.fixture
-def server(apiserver):  # noqa: F811
+def server(apiserver):
     running = apiserver(profile="openshift", pods="none")
     namespace(running)
     running.journal.clear()

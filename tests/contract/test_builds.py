@@ -105,6 +105,38 @@ def test_a_request_can_change_the_environment(cluster, namespace):
     config = make_config(cluster, namespace, "image")
     build, _path = instantiate(cluster, config, env=[{"name": "LEVEL", "value": "3"}])
     assert build["spec"]["strategy"]["dockerStrategy"]["env"] == [{"name": "LEVEL", "value": "3"}]
+    assert "env" not in cluster.call("GET", config)[2]["spec"]["strategy"]["dockerStrategy"]
+
+
+def test_a_request_adds_to_the_build_arguments_and_annotations(cluster, namespace):
+    docker = {"buildArgs": [{"name": "KEPT", "value": "1"}]}
+    config = make_config(cluster, namespace, "image", strategy={"type": "Docker", "dockerStrategy": docker})
+    build, _path = instantiate(
+        cluster,
+        config,
+        metadata={"name": "image", "annotations": {"example.com/marker": "x"}},
+        dockerStrategyOptions={"buildArgs": [{"name": "NEW", "value": "2"}], "noCache": True},
+    )
+    made = build["spec"]["strategy"]["dockerStrategy"]
+    assert sorted((one["name"], one["value"]) for one in made["buildArgs"]) == [("KEPT", "1"), ("NEW", "2")]
+    assert made["noCache"] is True and build["metadata"]["annotations"]["example.com/marker"] == "x"
+
+
+def test_a_build_whose_pod_is_refused_stays_new_until_there_is_room(cluster, namespace):
+    config = make_config(cluster, namespace, "image")
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
+    quotas = f"/api/v1/namespaces/{namespace}/resourcequotas"
+    assert cluster.call("POST", quotas, quota)[0] == 201
+    cluster.until(f"{quotas}/none", lambda found: "hard" in (found.get("status") or {}))
+    _build, path = instantiate(cluster, config)
+    build = cluster.until(path, lambda build: build["status"].get("reason"))
+    assert (build["status"]["phase"], build["status"]["reason"]) == ("New", "CannotCreateBuildPod")
+    assert build["status"]["message"] == "Failed creating build pod."
+    events = f"/api/v1/namespaces/{namespace}/events?fieldSelector=involvedObject.name%3D{build['metadata']['name']}"
+    told = [event["message"] for event in cluster.call("GET", events)[2]["items"] if event["reason"] == "FailedCreate"]
+    assert told and "exceeded quota" in told[0]
+    assert cluster.call("DELETE", f"{quotas}/none")[0] == 200
+    assert cluster.until(path, ended, seconds=600)["status"]["phase"] == "Complete"
 
 
 def test_a_build_without_its_stream_waits_and_says_so(cluster, namespace):

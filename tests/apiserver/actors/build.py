@@ -44,7 +44,7 @@ class BuildController(Actor):
         if wanted is not None and wanted != last:
             text = f"the LastVersion({last}) on build config {namespace}/{name} does not match the build request LastVersion({wanted})"
             raise ApiError(409, "Conflict", text, {"name": name, "group": "build.openshift.io", "kind": "buildconfigs"})
-        spec = {key: value for key, value in (config.get("spec") or {}).items() if key not in CONFIG_ONLY}
+        spec = {key: clone(value) for key, value in (config.get("spec") or {}).items() if key not in CONFIG_ONLY}
         override(spec, request)
         self._resolve_from(namespace, spec)
         spec["triggeredBy"] = request.get("triggeredBy") or [{"message": "Manually triggered"}]
@@ -158,7 +158,7 @@ class BuildController(Actor):
             self.system.create("pods", build_pod(build), user=USER)
         except ApiError as error:
             if error.reason != "AlreadyExists":
-                self._end(build, "Error", "CannotCreateBuildPod", f"Failed creating build pod: {error.message}")
+                self._refused(build, error)
                 return
         status["phase"] = "Pending"
         for field in ("reason", "message"):
@@ -166,6 +166,14 @@ class BuildController(Actor):
         build["metadata"].setdefault("annotations", {})[f"{PREFIX}build.pod-name"] = (
             f"{build['metadata']['name']}-build"
         )
+
+    def _refused(self, build: dict, error: ApiError) -> None:
+        """The build stays new, and its pod is tried again; the event alone has the words of the refusal."""
+        reason = "CannotCreateBuildPod"
+        if build["status"].get("reason") != reason:
+            self.record(build, "Warning", "FailedCreate", f"Error creating build pod: {error.message}")
+        build["status"] |= {"reason": reason, "message": MESSAGES[reason]}
+        self.enqueue_later(key_of(build), 1)
 
     def _may_run(self, build: dict) -> bool:
         """Builds of one configuration run one after another, unless its policy is Parallel."""

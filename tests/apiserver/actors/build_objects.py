@@ -26,10 +26,16 @@ def override(spec: dict, request: dict) -> None:
             ]
         if request.get("from"):
             strategy["from"] = request["from"]
+    source = (spec.get("strategy") or {}).get("sourceStrategy")
+    incremental = (request.get("sourceStrategyOptions") or {}).get("incremental")
+    if source is not None and incremental is not None:
+        source["incremental"] = incremental
     docker = (spec.get("strategy") or {}).get("dockerStrategy")
     if docker is not None and request.get("dockerStrategyOptions"):
         options = request["dockerStrategyOptions"]
-        docker |= {key: options[key] for key in ("buildArgs", "noCache") if options.get(key) is not None}
+        arguments = {one["name"]: one for one in [*(docker.get("buildArgs") or []), *(options.get("buildArgs") or [])]}
+        docker |= {"buildArgs": list(arguments.values())} if arguments else {}
+        docker |= {"noCache": options["noCache"]} if options.get("noCache") is not None else {}
 
 
 def build_of(config: dict, number: int, spec: dict, policy: str) -> dict:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import threading
 import time
+from urllib.parse import urlencode
 
 from .connection import Connection, connect
 from .deadline import Deadline, pause
@@ -172,6 +173,50 @@ class Cluster:
                 self._answered = True
                 raise from_answer(self.host, what, error.status, error.body, error.headers) from None
             raise from_exception(self.host, what, error) from None
+        except (HTTPError, OSError) as error:
+            raise from_exception(self.host, what, error) from None
+
+    def upload(self, path: str, stream, size: int, query: dict | None = None, deadline: Deadline | None = None) -> dict:
+        """POST a binary file of ``size`` bytes without holding it in memory, once; return the JSON object that answers.
+
+        It is sent anew only where the server certainly did not take it up. Raises ClusterError.
+        """
+        deadline = deadline or self._patience()
+        what = f"POST {path}"
+        failures, renewed = 0, False
+        while True:
+            used = self.credentials
+            stream.seek(0)
+            try:
+                return self.read(self._send_file(path, stream, size, query, deadline), what)
+            except ClusterError as error:
+                if error.status == 401 and not renewed and self.renew(used):
+                    renewed = True
+                    continue
+                failures += 1
+                wait = pause(failures, error.retry_after)
+                if error.sent or not error.transient or wait >= deadline.left():
+                    raise
+                time.sleep(wait)
+
+    def _send_file(self, path: str, stream, size: int, query: dict | None, deadline: Deadline):
+        from urllib3 import Timeout
+        from urllib3.exceptions import HTTPError
+
+        what = f"POST {path}"
+        headers = {"Accept": "application/json", "Content-Type": "application/octet-stream", **self._headers}
+        headers["Content-Length"] = str(size)
+        for setting in self._client.configuration.auth_settings().values():
+            headers[setting["key"]] = setting["value"]
+        try:
+            response = self._client.rest_client.pool_manager.request(
+                "POST", self.host + path + (f"?{urlencode(query)}" if query else ""), body=stream, headers=headers,
+                preload_content=False, retries=False, timeout=Timeout(CONNECT_TIMEOUT, max(0.05, deadline.left())),
+            )  # fmt: skip
+            self._answered = True
+            if response.status < 300:
+                return response
+            raise from_answer(self.host, what, response.status, response.data, response.headers)
         except (HTTPError, OSError) as error:
             raise from_exception(self.host, what, error) from None
 

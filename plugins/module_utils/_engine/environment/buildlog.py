@@ -18,11 +18,13 @@ class BuildLog:
     """Takes the lines of one build; a strategy gets one and calls it with each line.
 
     path: file that keeps the whole log, made at the first line, so that a build that only waits for another one
-    leaves its log alone. report: called with one event a line, for the console.
+    leaves its log alone; None keeps none. report: called with one event a line, for the console. clean: takes out of a
+    line what nobody may read.
     """
 
-    def __init__(self, path: str, report, label: str = ""):
+    def __init__(self, path: str | None, report, label: str = "", clean=without_credentials):
         self.path = path
+        self._clean = clean
         self.stages: dict[str, float] = {}
         self._report = report
         self._label = label
@@ -31,18 +33,19 @@ class BuildLog:
 
     def __call__(self, line: str, show: bool = True) -> None:
         """Keep one line; stream it, and have it in the tail, unless show is false."""
-        line = _ANSI.sub("", without_credentials(line.rstrip()))
+        line = _ANSI.sub("", self._clean(line.rstrip()))
         if not line:
             return
         if show:
             self._tail.append(line)
         # Losing the log, for a full disk say, must not hide the failure that the build itself reports.
-        with contextlib.suppress(OSError):
-            if self._stream is None:
-                os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        with contextlib.suppress(OSError, ValueError):  # ValueError: it is closed
+            if self._stream is None and self.path:
+                os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
                 self._stream = open(self.path, "w", encoding="utf-8", opener=_private)  # noqa: SIM115
-            self._stream.write(line + "\n")
-            self._stream.flush()
+            if self._stream is not None:
+                self._stream.write(line + "\n")
+                self._stream.flush()
         if show:
             self.say(line)
 
@@ -62,6 +65,15 @@ class BuildLog:
     def tail(self) -> tuple[str, ...]:
         """Return the last lines."""
         return tuple(self._tail)
+
+    def forget(self) -> None:
+        """Begin the tail anew, for another try."""
+        self._tail.clear()
+
+    @property
+    def kept(self) -> str | None:
+        """The path of the file, None where nothing was written."""
+        return self.path if self._stream is not None else None
 
     def close(self) -> str | None:
         """End the log; return the path of the file, None where nothing was written."""

@@ -13,6 +13,16 @@ _POD_RUN = (
     ("", "pods/log", "get"),
     ("", "configmaps", f"{_APPLY} list delete"),
 )
+# A build of a BuildConfig that is there already (s2i_build).
+_S2I = (
+    ("build.openshift.io", "buildconfigs", "get"),
+    ("build.openshift.io", "buildconfigs/instantiate", "create"),
+    ("build.openshift.io", "buildconfigs/instantiatebinary", "create"),
+    ("build.openshift.io", "builds", f"{_FOLLOW} patch delete"),
+    ("build.openshift.io", "builds/log", "get"),
+    ("image.openshift.io", "imagestreamtags", "get"),
+    ("", "events", "list"),
+)
 _BUILD = (
     ("build.openshift.io", "buildconfigs", f"{_APPLY} list delete"),
     ("build.openshift.io", "buildconfigs/instantiate", "create"),
@@ -31,7 +41,7 @@ WORK: dict[str, tuple[tuple[str, ...], ...]] = {
         ("apps", "deployments", "list"),
     ),
     "run": _POD_RUN,
-    "s2i": _BUILD,
+    "s2i": _S2I,
     "docker": _BUILD,
     "tekton": (
         ("tekton.dev", "tasks", f"{_APPLY} list delete"),

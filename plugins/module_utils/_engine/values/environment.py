@@ -36,7 +36,8 @@ class Environment(Value):
 class Build(Value):
     """How an environment came to be, or why it did not.
 
-    phase: ``Complete``, ``Failed``, ``Cancelled``, ``Cached`` or ``Planned`` (check mode).
+    phase: ``Complete``, ``Failed``, ``Cancelled``, ``Cached`` or ``Planned`` (check mode); of a build of OpenShift that has
+    not ended, or ended otherwise, its own.
     reason: a code of the taxonomy table when it failed, else None.
     message: one sentence, with the installer's own words shortened.
     log_tail: the last lines of the log, sanitised.
@@ -54,6 +55,18 @@ class Build(Value):
     duration: float = 0.0
     stages: dict | None = None
     commit: str | None = None
+
+
+@dataclass(frozen=True)
+class Image(Value):
+    """The image that a build put out.
+
+    reference: by digest, as pods pull it. digest: ``sha256:...``. pullspec: by tag, as the build named it.
+    """
+
+    reference: str
+    digest: str
+    pullspec: str
 
 
 @dataclass(frozen=True)

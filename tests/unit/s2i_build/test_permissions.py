@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verbs that platform_info names for the work s2i are those that are used: each is taken away once."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.platform.permissions import needs_of, role_rules
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
+
+NEEDS = needs_of("s2i", "team")
+BUILDS = "builds in API group"
+
+
+def everything(site, tmp_path, token) -> list[str]:
+    """Use every state as the user; return what was said, in errors and warnings."""
+    (tmp_path / "file").write_text("x")
+    site.config("nb", source={"type": "Git", "git": {"uri": "https://git.example.com/x.git"}})
+    site.config("bin", source={"type": "Binary", "binary": {}})
+    site.config("lost", output={"to": {"kind": "ImageStreamTag", "name": "nowhere:1"}}, serviceAccount="none")
+    site.stream("nowhere")
+    site.server.pod_rules.add({"name": "nb-*-build", "logs": [[0, "hello"]]})
+    said = []
+
+    def run(*arguments, **options):
+        try:
+            said.extend(site.run(*arguments, token=token, **options).warnings)
+        except EngineError as error:
+            said.append(error.message)
+
+    run()
+    run()
+    run(name="bin", source=str(tmp_path))
+    run(name="lost")
+    run("waited", build="nb-1")
+    run("cancelled", name="lost")
+    run("absent", build="nb-1")
+    return said
+
+
+def test_with_all_of_them_nothing_is_refused(site, tmp_path):
+    said = everything(site, tmp_path, site.user(list(role_rules(list(NEEDS)))))
+    assert not [words for words in said if "does not allow" in words], said
+    assert len(said) == 1 and "builder_account" not in said[0] and "none" in said[0]
+    assert {entry.status for entry in site.server.journal.entries() if entry.user == "jane"} <= {200, 201, 404}
+
+
+@pytest.mark.parametrize("need", NEEDS, ids=lambda need: f"{need.verb} {need.resource}")
+def test_without_one_a_sentence_names_it(site, tmp_path, need):
+    said = everything(site, tmp_path, site.user(list(role_rules([one for one in NEEDS if one != need]))))
+    refused = [
+        entry for entry in site.server.journal.entries(verb=need.verb) if entry.user == "jane" and entry.status == 403
+    ]
+    assert refused
+    if (need.resource, need.verb) == ("builds", "watch"):
+        return  # it polls then
+    words = f'cannot {need.verb} resource "{need.resource}" in API group "{need.group}"'
+    assert any(words in one for one in said), said

@@ -280,6 +280,8 @@ def run(module, progress) -> dict:
     given = module.params
     if given["timeout"] <= 0 or given["retries"] < 0:
         raise EngineError("timeout must be more than 0, and retries not less.")
+    if not given["name"] and (given["state"] in ("built", "started") or not given["build"]):
+        raise EngineError("Nothing names what to build: give name, the BuildConfig, or for the other states build.")
     variables = {option: {str(k): str(v) for k, v in given[option].items()} for option in ("env", "build_args")}
     hidden = {value for part in variables.values() for name, value in part.items() if value and _SECRET.search(name)}
     module.no_log_values.update(hidden)
@@ -307,10 +309,4 @@ def run(module, progress) -> dict:
 
 
 if __name__ == "__main__":
-    main(
-        ARGUMENT_SPEC,
-        run,
-        supports_check_mode=True,
-        required_one_of=[("name", "build")],
-        required_if=[("state", "built", ["name"]), ("state", "started", ["name"])],
-    )
+    main(ARGUMENT_SPEC, run, supports_check_mode=True)

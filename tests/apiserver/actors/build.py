@@ -223,6 +223,8 @@ class BuildController(Actor):
             return "OutOfMemoryKilled"
         if pod["status"].get("reason") == "Evicted":
             return "BuildPodEvicted"
+        if pod["status"].get("reason") == "DeadlineExceeded":
+            return "GenericBuildFailed"  # the builder was ended before it could say more
         return (
             "DockerBuildFailed" if "dockerStrategy" in (build["spec"].get("strategy") or {}) else "GenericBuildFailed"
         )

@@ -42,7 +42,9 @@ class Site:
             "output": {"to": {"kind": "ImageStreamTag", "name": f"{name}:latest"}},
             **more,
         }
-        self.call("POST", f"{PATH}/buildconfigs", kind="BuildConfig", apiVersion=BUILD, metadata={"name": name}, spec=spec)
+        self.call(
+            "POST", f"{PATH}/buildconfigs", kind="BuildConfig", apiVersion=BUILD, metadata={"name": name}, spec=spec
+        )
 
     def stream(self, name: str) -> None:
         path = "/apis/image.openshift.io/v1/namespaces/team/imagestreams"
@@ -63,7 +65,11 @@ class Site:
     def until(self, name: str, *phases: str) -> None:
         """Wait, by the server's own journal of the store, until a build is in one of the phases."""
         from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.deadline import Deadline
-        from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.goals import PENDING, REACHED, Goal
+        from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.goals import (
+            PENDING,
+            REACHED,
+            Goal,
+        )
         from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.wait import wait
         from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.openshift.builds import BUILDS
 
@@ -71,7 +77,9 @@ class Site:
         with Cluster(auth(self.server)) as cluster:
             assert not wait(cluster, BUILDS, [name], goal, Deadline.after(20), namespace="team").pending
 
-    def run(self, state: str = "built", name: str | None = "nb", token: str | None = None, log=None, report=None, **options):
+    def run(
+        self, state: str = "built", name: str | None = "nb", token: str | None = None, log=None, report=None, **options
+    ):
         wanted = Wanted(**{key: options.pop(key) for key in WANTED if key in options})
         options = {"timeout": 30, "patience": 0.3, "delay": 0.01, "retries": 0, **options}
         task = Task(

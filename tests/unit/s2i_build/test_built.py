@@ -68,7 +68,9 @@ def test_a_changed_buildconfig_is_another_build(site):
 
 def test_a_builder_image_that_moved_is_another_build(site):
     site.config("base")
-    site.config(strategy={"type": "Source", "sourceStrategy": {"from": {"kind": "ImageStreamTag", "name": "base:latest"}}})
+    site.config(
+        strategy={"type": "Source", "sourceStrategy": {"from": {"kind": "ImageStreamTag", "name": "base:latest"}}}
+    )
     site.run(name="base")
     assert site.run().build.name == "nb-1" and not site.run().changed
     site.run(name="base", env={"NEW": "1"})
@@ -85,7 +87,9 @@ def test_an_image_that_is_gone_is_built_again(site):
 
 def test_a_build_that_others_started_does_not_count(site):
     site.config()
-    site.call("POST", "/apis/build.openshift.io/v1/namespaces/team/buildconfigs/nb/instantiate", metadata={"name": "nb"})
+    site.call(
+        "POST", "/apis/build.openshift.io/v1/namespaces/team/buildconfigs/nb/instantiate", metadata={"name": "nb"}
+    )
     site.until("nb-1", "Complete")
     assert site.run().build.name == "nb-2"
 
@@ -103,7 +107,10 @@ def test_options_reach_the_build(site):
 
 def test_no_cache_of_a_source_build_is_not_incremental(site):
     site.config(
-        strategy={"type": "Source", "sourceStrategy": {"incremental": True, "from": {"kind": "DockerImage", "name": "a@b"}}}
+        strategy={
+            "type": "Source",
+            "sourceStrategy": {"incremental": True, "from": {"kind": "DockerImage", "name": "a@b"}},
+        }
     )
     site.run("started", no_cache=True)
     assert site.build("nb-1")["spec"]["strategy"]["sourceStrategy"]["incremental"] is False

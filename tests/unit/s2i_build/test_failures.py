@@ -8,8 +8,16 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.err
 
 NO_MATCH = "ERROR: No matching distribution found for nosuchthing==1"
 CASES = {
-    "missing ref": ("FetchSourceFailed", "error: pathspec 'v9' did not match any file(s) known to git", "source_unavailable"),
-    "credentials": ("FetchSourceFailed", "fatal: Authentication failed for 'https://git.example.com/'", "source_unavailable"),
+    "missing ref": (
+        "FetchSourceFailed",
+        "error: pathspec 'v9' did not match any file(s) known to git",
+        "source_unavailable",
+    ),
+    "credentials": (
+        "FetchSourceFailed",
+        "fatal: Authentication failed for 'https://git.example.com/'",
+        "source_unavailable",
+    ),
     "network": ("FetchSourceFailed", "fatal: Could not resolve host: git.example.com", "network_unavailable"),
     "pip": ("AssembleFailed", NO_MATCH, "dependency_not_found"),
     "dockerfile pip": ("DockerBuildFailed", NO_MATCH, "dependency_not_found"),
@@ -132,4 +140,6 @@ def test_a_secret_in_the_log_is_in_no_error(site):
     site.rule(exit_code=1, logs=[[0, words]], build={"reason": "FetchSourceFailed"})
     with pytest.raises(EngineError) as told:
         site.run()
-    assert "swordfish123" not in told.value.message + str(told.value.details) and "git.example.com" in told.value.message
+    assert (
+        "swordfish123" not in told.value.message + str(told.value.details) and "git.example.com" in told.value.message
+    )

@@ -27,7 +27,10 @@ def tree(tmp_path):
 
 
 def test_a_directory_is_packed_without_git(tree):
-    with opened(str(tree)) as upload, tarfile.open(fileobj=io.BytesIO(upload.stream.read() or _whole(upload))) as archive:
+    with (
+        opened(str(tree)) as upload,
+        tarfile.open(fileobj=io.BytesIO(upload.stream.read() or _whole(upload))) as archive,
+    ):
         assert sorted(archive.getnames()) == ["b.ipynb", "link", "sub", "sub/a.ipynb"]
         assert all(one.isreg() for one in archive.getmembers() if one.name.endswith("ipynb"))
 

@@ -59,7 +59,9 @@ def test_cancelled_ends_the_builds_of_this_buildconfig_and_no_other(site):
         site.run("started", name=name)
     site.run("started")
     planned = site.run("cancelled", dry_run=True)
-    assert planned.changed and planned.builds == ("nb-1", "nb-2") and site.build("nb-1")["status"]["phase"] != "Cancelled"
+    assert (
+        planned.changed and planned.builds == ("nb-1", "nb-2") and site.build("nb-1")["status"]["phase"] != "Cancelled"
+    )
     found = site.run("cancelled")
     assert found.changed and found.builds == ("nb-1", "nb-2") and found.build.phase == "Cancelled"
     assert site.build("nb-1-1")["status"]["phase"] != "Cancelled"

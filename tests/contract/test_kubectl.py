@@ -7,8 +7,10 @@ import json
 import shutil
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+import yaml
 
 from . import clients
 
@@ -161,9 +163,14 @@ def test_rollout_status_ends_when_every_replica_is_there(kubectl, cluster):
     assert row.split()[:4] == ["rolls", "2/2", "2", "2"]
 
 
-def test_auth_can_i(kubectl, account):
+def test_auth_can_i(kubectl, account, kubeconfig, tmp_path):
+    # Not by --token: a client certificate in the kubeconfig would win over it.
+    config = yaml.safe_load(Path(kubeconfig).read_text(encoding="utf-8"))
     token = account([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}])
-    asked = [kubectl.tried("auth", "can-i", verb, "pods", f"--token={token}") for verb in ("get", "delete")]
+    config["users"] = [{**user, "user": {"token": token}} for user in config["users"]]
+    own = tmp_path / "kubeconfig"
+    own.write_text(json.dumps(config), encoding="utf-8")
+    asked = [kubectl.tried("auth", "can-i", verb, "pods", f"--kubeconfig={own}") for verb in ("get", "delete")]
     assert [(done.stdout, done.returncode) for done in asked] == [("yes\n", 0), ("no\n", 1)]
-    listed = kubectl("auth", "can-i", "--list", f"--token={token}")
+    listed = kubectl("auth", "can-i", "--list", f"--kubeconfig={own}")
     assert "[get]" in next(line for line in listed.splitlines() if line.startswith("pods "))

@@ -48,17 +48,15 @@ def test_typed_objects_come_back_as_they_were_sent(api, namespace):
 def test_a_job_is_watched_to_its_end_and_removed_with_its_pods(api, cluster, namespace):
     batch, core = kubernetes.client.BatchV1Api(api), kubernetes.client.CoreV1Api(api)
     made = batch.create_namespaced_job(namespace, clients.job(cluster, "typed", "exit 0"))
-    watch = kubernetes.watch.Watch()
-    for event in watch.stream(
+    events = kubernetes.watch.Watch().stream(
         batch.list_namespaced_job,
         namespace,
         field_selector="metadata.name=typed",
         resource_version=made.metadata.resource_version,
         timeout_seconds=120,
-    ):
-        assert isinstance(event["object"], kubernetes.client.V1Job)
-        if event["object"].status.succeeded and event["object"].status.completion_time:
-            watch.stop()
+    )
+    ended = next(event["object"] for event in events if event["object"].status.completion_time)
+    assert isinstance(ended, kubernetes.client.V1Job) and ended.status.conditions
     assert batch.read_namespaced_job_status("typed", namespace).status.succeeded == 1
     (pod,) = core.list_namespaced_pod(namespace, label_selector="batch.kubernetes.io/job-name=typed").items
     assert pod.status.container_statuses[0].state.terminated.exit_code == 0
@@ -117,7 +115,7 @@ def test_dynamic_watch(config_maps, namespace, make_map):
     assert [(event["type"], event["object"].data.k) for event in seen] == [("MODIFIED", "w"), ("DELETED", "w")]
 
 
-def test_dynamic_discovery_finds_custom_resources(api, cluster, tmp_path):
+def test_dynamic_discovery_knows_kinds_and_subresources(api, tmp_path):
     client = DynamicClient(api, cache_file=str(tmp_path / "discovery.json"))
     found = client.resources.get(api_version="apps/v1", kind="Deployment")
     assert (found.name, found.namespaced, found.singular_name) == ("deployments", True, "deployment")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import urllib3
 
@@ -23,7 +24,19 @@ def auth(server, token: str | None = None, **options) -> dict:
 
 
 def namespace(server, name: str = "team") -> None:
+    """A namespace with all that a cluster puts into a new one, such as the service accounts that builds and pods need."""
+    missing, complete = {"default"} | ({"builder"} if server.profile == "openshift" else set()), threading.Event()
+
+    def look(event, resource, found):
+        if resource.plural == "serviceaccounts" and found["metadata"].get("namespace") == name:
+            missing.discard(found["metadata"]["name"])
+            if not missing:
+                complete.set()
+
+    forget = server.store.subscribe(look)
     server.system.create("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    assert complete.wait(10), f"The namespace {name} lacks the service accounts {missing}."
+    forget()
 
 
 def grant(server, user: str, rules: list[dict], space: str = "team") -> None:

@@ -125,13 +125,19 @@ class Cluster:
         """
         repeat = method == "GET" if repeat is None else repeat
         deadline = deadline or self._patience()
-        what = f"{method} {path}"
+
+        def send():
+            return self.send(method, path, query, body, content_type, accept, deadline)
+
+        return self._answered_by(send, f"{method} {path}", repeat, deadline)
+
+    def _answered_by(self, send, what: str, repeat: bool, deadline: Deadline) -> dict:
+        """Send, and send again as far as that is safe; return the JSON object that answers."""
         failures, renewed = 0, False
         while True:
             used = self.credentials
             try:
-                response = self.send(method, path, query, body, content_type, accept, deadline)
-                return self.read(response, what)
+                return self.read(send(), what)
             except ClusterError as error:
                 if error.status == 401 and not renewed and self.renew(used):
                     renewed = True
@@ -182,22 +188,12 @@ class Cluster:
         It is sent anew only where the server certainly did not take it up. Raises ClusterError.
         """
         deadline = deadline or self._patience()
-        what = f"POST {path}"
-        failures, renewed = 0, False
-        while True:
-            used = self.credentials
+
+        def send():
             stream.seek(0)
-            try:
-                return self.read(self._send_file(path, stream, size, query, deadline), what)
-            except ClusterError as error:
-                if error.status == 401 and not renewed and self.renew(used):
-                    renewed = True
-                    continue
-                failures += 1
-                wait = pause(failures, error.retry_after)
-                if error.sent or not error.transient or wait >= deadline.left():
-                    raise
-                time.sleep(wait)
+            return self._send_file(path, stream, size, query, deadline)
+
+        return self._answered_by(send, f"POST {path}", False, deadline)
 
     def _send_file(self, path: str, stream, size: int, query: dict | None, deadline: Deadline):
         from urllib3 import Timeout

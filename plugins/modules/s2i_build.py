@@ -86,9 +86,9 @@ options:
   on_timeout:
     description:
       - What becomes of the build when the time is over, or the module is interrupted. Either way the module fails.
+      - Without it, a build that the module started is cancelled, and one that it only waited for is left.
     type: str
     choices: [cancel, leave]
-    default: cancel
   retries:
     description:
       - How often another build is started after one that failed for a reason that may pass, such as the network, the
@@ -269,7 +269,7 @@ ARGUMENT_SPEC = {
     "commit": {"type": "str"},
     "source": {"type": "path"},
     "timeout": {"type": "float", "default": 1800},
-    "on_timeout": {"type": "str", "choices": ["cancel", "leave"], "default": "cancel"},
+    "on_timeout": {"type": "str", "choices": ["cancel", "leave"]},
     "retries": {"type": "int", "default": 1},
     "log": {"type": "path"},
 }

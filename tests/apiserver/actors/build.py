@@ -8,7 +8,18 @@ import hashlib
 from ..errors import ApiError
 from ..values import clone, parse_time, timestamp
 from .actor import Actor, controller_of, itself, key_of
-from .build_objects import CONFIG_ONLY, PREFIX, build_of, build_pod, label, number_of, override, snippet, stages
+from .build_objects import (
+    CONFIG_ONLY,
+    PREFIX,
+    build_of,
+    build_pod,
+    config_of,
+    label,
+    number_of,
+    override,
+    snippet,
+    stages,
+)
 from .imagestream import REGISTRY, push_tag, resolve
 
 CONFIGS, BUILDS = "buildconfigs.build.openshift.io", "builds.build.openshift.io"
@@ -81,7 +92,7 @@ class BuildController(Actor):
     def clone(self, namespace: str, name: str, request: dict) -> dict:
         """The same build again."""
         old = self.system.get(BUILDS, namespace, name)
-        if config := self.system.find(CONFIGS, namespace, label(old, "build-config.name")):
+        if config := self.system.find(CONFIGS, namespace, config_of(old)):
             build = self._next_of(config, old["spec"])
         else:
             metadata = {"generateName": f"{name}-", "namespace": namespace}
@@ -177,7 +188,7 @@ class BuildController(Actor):
 
     def _may_run(self, build: dict) -> bool:
         """Builds of one configuration run one after another, unless its policy is Parallel."""
-        if label(build, "build.start-policy") == "Parallel" or not label(build, "build-config.name"):
+        if label(build, "build.start-policy") == "Parallel" or not config_of(build):
             return True
         earlier = [one for one in self._siblings(build) if (one.get("status") or {}).get("phase") not in ENDED]
         earlier.sort(key=number_of)
@@ -189,9 +200,9 @@ class BuildController(Actor):
         return not earlier or earlier[0]["metadata"]["name"] == build["metadata"]["name"]
 
     def _siblings(self, build: dict) -> list[dict]:
-        config = label(build, "build-config.name")
-        selector = f"{PREFIX}build-config.name={config}"
-        return self.system.list(BUILDS, build["metadata"]["namespace"], selector) if config else []
+        config = config_of(build)
+        found = self.system.list(BUILDS, build["metadata"]["namespace"]) if config else []
+        return [one for one in found if config_of(one) == config]
 
     def _wake_next(self, build: dict) -> None:
         for one in self._siblings(build):
@@ -266,7 +277,7 @@ class BuildController(Actor):
 
     def _trim(self, build: dict) -> None:
         """Keep as many ended builds as the configuration says."""
-        config = self.system.find(CONFIGS, build["metadata"]["namespace"], label(build, "build-config.name"))
+        config = self.system.find(CONFIGS, build["metadata"]["namespace"], config_of(build))
         if config is None:
             return
         limits = (("successfulBuildsHistoryLimit", {"Complete"}), ("failedBuildsHistoryLimit", ENDED - {"Complete"}))

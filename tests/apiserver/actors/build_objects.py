@@ -38,10 +38,15 @@ def override(spec: dict, request: dict) -> None:
         docker |= {"noCache": options["noCache"]} if options.get("noCache") is not None else {}
 
 
+def label_value(name: str) -> str:
+    """A name as the value of a label, which is shorter; the whole name is in the annotation."""
+    return name[:63].rstrip("-._")
+
+
 def build_of(config: dict, number: int, spec: dict, policy: str) -> dict:
     metadata = config["metadata"]
-    labels = {**(metadata.get("labels") or {}), "buildconfig": metadata["name"]}
-    labels |= {f"{PREFIX}build-config.name": metadata["name"], f"{PREFIX}build.start-policy": policy}
+    labels = {**(metadata.get("labels") or {}), "buildconfig": label_value(metadata["name"])}
+    labels |= {f"{PREFIX}build-config.name": label_value(metadata["name"]), f"{PREFIX}build.start-policy": policy}
     annotations = {f"{PREFIX}build-config.name": metadata["name"], f"{PREFIX}build.number": str(number)}
     return {
         "apiVersion": "build.openshift.io/v1",
@@ -88,7 +93,7 @@ def build_pod(build: dict) -> dict:
         "metadata": {
             "name": f"{metadata['name']}-build",
             "namespace": metadata["namespace"],
-            "labels": {**(metadata.get("labels") or {}), f"{PREFIX}build.name": metadata["name"]},
+            "labels": {**(metadata.get("labels") or {}), f"{PREFIX}build.name": label_value(metadata["name"])},
             "annotations": {f"{PREFIX}build.name": metadata["name"]},
             "ownerReferences": [owner_reference(build)],
         },
@@ -98,6 +103,11 @@ def build_pod(build: dict) -> dict:
 
 def label(build: dict, name: str) -> str:
     return (build["metadata"].get("labels") or {}).get(f"{PREFIX}{name}", "")
+
+
+def config_of(build: dict) -> str:
+    """The name of its BuildConfig, "" where it has none."""
+    return (build["metadata"].get("annotations") or {}).get(f"{PREFIX}build-config.name", "")
 
 
 def number_of(build: dict) -> int:

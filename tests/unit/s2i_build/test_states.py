@@ -118,7 +118,29 @@ def test_the_time_over_can_leave_the_build(site):
     assert site.build("nb-1")["status"]["phase"] == "Running"
 
 
-@pytest.mark.parametrize(("on_timeout", "cancelled"), [("cancel", True), ("leave", False)])
+@pytest.mark.parametrize(("on_timeout", "phase"), [(None, "Running"), ("leave", "Running"), ("cancel", "Cancelled")])
+def test_a_build_of_others_is_cancelled_only_where_that_is_asked_for(site, on_timeout, phase):
+    site.config()
+    site.rule(seconds=600)
+    site.run("started")
+    site.until("nb-1", "Running")
+    with pytest.raises(EngineError) as told:
+        site.run("waited", timeout=1, on_timeout=on_timeout)
+    assert told.value.code == "build_timeout"
+    assert told.value.details["changed"] is (phase == "Cancelled")
+    assert site.build("nb-1")["status"]["phase"] == phase
+
+
+def test_builds_of_a_name_that_begins_alike_are_not_touched(site):
+    mine, other = "n" * 63 + "-mine", "n" * 63 + "-other"  # OpenShift's label for both is the first 63 characters
+    for name in (mine, other):
+        site.config(name)
+        site.run("built", name)
+    assert site.run("absent", mine).builds == (f"{mine}-1",)
+    assert site.names() == [f"{other}-1"]
+
+
+@pytest.mark.parametrize(("on_timeout", "cancelled"), [(None, True), ("cancel", True), ("leave", False)])
 def test_an_interruption_cancels_what_was_begun(site, on_timeout, cancelled):
     site.config()
     site.rule(seconds=600)

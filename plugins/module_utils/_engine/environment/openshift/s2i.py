@@ -31,7 +31,8 @@ _RETRY_DELAY = 10.0  # seconds before a build that may pass is started again
 class Task:
     """What is asked for: options of the module, by their names.
 
-    retryable: whether a failure of this code may pass on another try. patience, delay: seconds.
+    retryable: whether a failure of this code may pass on another try. patience, delay: seconds. on_timeout: ``cancel`` or
+    ``leave``; None cancels only a build that was started here.
     """
 
     state: str
@@ -41,12 +42,16 @@ class Task:
     wanted: Wanted = field(default_factory=Wanted)
     source: str | None = None
     timeout: float = 1800.0
-    on_timeout: str = "cancel"
+    on_timeout: str | None = None
     retries: int = 1
     dry_run: bool = False
     retryable: object = bool
     patience: float = PATIENCE
     delay: float = _RETRY_DELAY
+
+    def cancels(self, ours: bool) -> bool:
+        """Return whether a build that has not ended in time is cancelled; ours: it was started here."""
+        return ours if self.on_timeout is None else self.on_timeout == "cancel"
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,7 @@ def _follow(builds: Builds, task: Task, log: BuildLog, build: dict, *, ours: boo
     except TimedOut as over:
         raise _timed_out(builds, task, log, over.build or build, over.why, ours) from None
     except KeyboardInterrupt:
-        if ours and task.on_timeout == "cancel":
+        if task.cancels(ours):
             builds.cancel(build["metadata"]["name"], Deadline.after(5))
         raise
     except EngineError as error:
@@ -149,13 +154,13 @@ def _timed_out(
     builds: Builds, task: Task, log: BuildLog, build: dict, why: EngineError | None, ours: bool
 ) -> EngineError:
     name, left = build["metadata"]["name"], "It goes on"
-    if task.on_timeout == "cancel":
+    if task.cancels(ours):
         left = _stop(builds, [name])
     held = blocked_by(build) is not None and why is not None
     reason = f" ({why.message.rstrip('.')})" if why else ""
     message = f"Build {name} had not ended after {task.timeout:g} s; its phase was {phase_of(build)}{reason}. {left}."
     failure = EngineError(f"{why.message} {left}.", why.code) if held else EngineError(message, "build_timeout")
-    changed = ours or task.on_timeout == "cancel"
+    changed = ours or task.cancels(ours)
     return _with_build(failure, summary(build, log.tail(), log.kept, failure), changed)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster import client
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.deadline import Deadline
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.errors import ClusterError
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.goals import absent
@@ -118,3 +119,12 @@ def test_labels_are_those_that_kubernetes_recommends():
         "app.kubernetes.io/part-of": "demo",
         "notebooks.mlops.dev/key": "abc",
     }
+
+
+def test_more_than_a_page_of_objects_goes(server, cluster, maps, soon, monkeypatch):
+    for number in range(5):
+        make(server, f"map-{number}")
+    monkeypatch.setattr(client, "PAGE", 2)
+    assert len(remove(cluster, maps, soon, key="abc", namespace="team")) == 5
+    assert names(server) == set()
+    assert server.journal.count("limit=2", verb="list") == 3

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import pytest
@@ -120,6 +121,17 @@ def test_many_are_waited_for_on_one_watch(server, waiting):
     assert not done.pending and len(set(done.kept.values())) == 60
     assert set(seen) == set(names)
     assert [entry.verb for entry in server.journal.entries()] == ["list", "watch"]
+
+
+def test_a_long_list_is_read_page_by_page(server, cluster, jobs, soon, monkeypatch):
+    names = [f"job-{number}" for number in range(5)]
+    for name in names:
+        make_job(server, name)
+        finish(server, name)
+    server.journal.clear()
+    monkeypatch.setattr(sys.modules[wait.__module__], "PAGE", 2)
+    assert not wait(cluster, jobs, names, goals.job_finished(), soon, namespace="team").pending
+    assert [entry.verb for entry in server.journal.entries()] == ["list"] * 3
 
 
 def test_what_cannot_be_reached_any_more_ends_the_wait(server, waiting):

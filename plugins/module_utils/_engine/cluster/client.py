@@ -7,6 +7,7 @@ import contextlib
 import json
 import threading
 import time
+from collections.abc import Iterator
 from urllib.parse import urlencode
 
 from .connection import Connection, connect
@@ -16,6 +17,7 @@ from .errors import ClusterError, from_answer, from_exception
 from .login import log_in, token_name
 
 MANAGER = "mlops.notebooks"  # our field manager (server-side apply)
+PAGE = 500  # objects of one answer to a list
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 60.0  # seconds without a byte
 PATIENCE = 30.0  # seconds of repeating where the caller names no deadline
@@ -63,6 +65,16 @@ class Cluster:
     def get(self, path: str, query: dict | None = None, deadline: Deadline | None = None) -> dict:
         """Return one object or list. Raises ClusterError."""
         return self.request("GET", path, query=query, deadline=deadline)
+
+    def items(self, path: str, query: dict | None = None, deadline: Deadline | None = None) -> Iterator[dict]:
+        """Yield the objects of a list, page by page. Raises ClusterError."""
+        query = {**(query or {}), "limit": PAGE}
+        while True:
+            page = self.get(path, query, deadline)
+            yield from page.get("items", ())
+            query["continue"] = page["metadata"].get("continue")
+            if not query["continue"]:
+                return
 
     def create(self, path: str, body: dict, query: dict | None = None, deadline: Deadline | None = None) -> dict:
         """Create an object in a collection, once.

@@ -11,8 +11,6 @@ from .goals import absent
 from .objects import KEY, MANAGED_BY, is_ours, is_owned_by
 from .wait import wait
 
-_PAGE = 500
-
 
 def remove(
     cluster: Cluster,
@@ -67,14 +65,8 @@ def _chosen(cluster, resource: Resource, scope, deadline, name, key, owner) -> l
             )  # fmt: skip
         return [found] if found else []
     selector = f"{MANAGED_BY}={MANAGER}" + (f",{KEY}={key}" if key else "")
-    query = {"labelSelector": selector, "limit": _PAGE}
-    chosen = []
-    while True:
-        page = cluster.get(resource.path(scope), query, deadline=deadline)
-        chosen += [found for found in page.get("items", ()) if owner is None or is_owned_by(found, owner)]
-        query["continue"] = page["metadata"].get("continue")
-        if not query["continue"]:
-            return chosen
+    listed = cluster.items(resource.path(scope), {"labelSelector": selector}, deadline)
+    return [found for found in listed if owner is None or is_owned_by(found, owner)]
 
 
 def _wait_until_gone(cluster, resource: Resource, names, scope, deadline: Deadline) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from .client import Cluster
+from .client import PAGE, Cluster
 from .deadline import Deadline, pause
 from .discovery import Resource
 from .errors import ClusterError, from_answer
@@ -31,7 +31,6 @@ from .step import (
     step,
 )
 
-_PAGE = 500  # objects of one answer
 _WATCH_SECONDS = 290  # servers end watches after five to ten minutes
 _IDLE = 90.0  # seconds without a byte; a server that works sends a bookmark each minute
 _POLL = (0.5, 5.0)  # seconds between polls where watching is forbidden: the first, the longest
@@ -131,7 +130,7 @@ class _Waiting:
         return action.do == FAIL or not self.deadline.passed()
 
     def _list(self) -> Event:
-        query = {**self.query, "limit": _PAGE}
+        query = {**self.query, "limit": PAGE}
         missing = set(self.outcomes)
         while True:
             page = self._once("GET", self.path, query)

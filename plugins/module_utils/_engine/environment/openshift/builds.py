@@ -21,7 +21,6 @@ _CONFIGS = Resource("build.openshift.io", "v1", "buildconfigs", "BuildConfig", T
 _TAGS = Resource("image.openshift.io", "v1", "imagestreamtags", "ImageStreamTag", True)
 _EVENTS = Resource("", "v1", "events", "Event", True)
 _ACCOUNT = re.compile(r"serviceaccounts? \"[\w.-]+\" not found|service account", re.IGNORECASE)
-_PAGE = 500
 
 
 class Builds:
@@ -59,14 +58,9 @@ class Builds:
     def of(self, config: str) -> list[dict]:
         """Return the builds of a BuildConfig, and no other's, the oldest first."""
         # OpenShift cuts the label's value at 63 characters.
-        query = {"labelSelector": f"openshift.io/build-config.name={config[:63].rstrip('-.')}", "limit": _PAGE}
-        found = []
-        while True:
-            page = self.cluster.get(self.path(), query, deadline=self.deadline)
-            found += [build for build in page.get("items", ()) if config_of(build) == config]
-            query["continue"] = page["metadata"].get("continue")
-            if not query["continue"]:
-                return sorted(found, key=number_of)
+        query = {"labelSelector": f"openshift.io/build-config.name={config[:63].rstrip('-.')}"}
+        listed = self.cluster.items(self.path(), query, self.deadline)
+        return sorted((build for build in listed if config_of(build) == config), key=number_of)
 
     def digest_of_tag(self, reference: dict) -> str | None:
         """Return the digest that an ImageStreamTag stands for now, None where there is none."""

@@ -32,6 +32,18 @@ def test_a_password_buys_a_token_that_is_given_back(server, user):
     assert caught.value.status == 401
 
 
+def test_a_password_goes_before_the_token_of_a_kubeconfig(server, user):
+    kubeconfig = {
+        "clusters": [{"name": "c", "cluster": {"server": server.url, "certificate-authority": server.ca_file}}],
+        "users": [{"name": "u", "user": {"token": "an-old-token-that-has-expired"}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    options = {name: user[name] for name in ("username", "password")}
+    with Cluster({**options, "kubeconfig": kubeconfig}) as cluster:
+        assert cluster.create(REVIEWS, REVIEW)["status"]["userInfo"]["username"] == "ann"
+
+
 def test_a_token_that_expires_is_bought_anew(server, user):
     with Cluster(user) as cluster:
         server.tokens.revoke(cluster.credentials["authorization"].removeprefix("Bearer "))

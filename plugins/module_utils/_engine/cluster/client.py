@@ -100,7 +100,7 @@ class Cluster:
                     made = self.find(f"{path}/{name}", deadline=deadline)
                 except ClusterError:  # the first failure is what has to be told
                     raise error from None
-                if made is not None and _is_ours(made):
+                if made is not None and _is_written_by_us(made):
                     return made
                 failures += 1
                 if made is not None or pause(failures) >= deadline.left():
@@ -255,6 +255,7 @@ class Cluster:
         if username and password and not self._auth.get("api_key"):
             token = log_in(connection.configuration, username, password)
             connection.configuration.api_key = {"authorization": f"Bearer {token}"}
+            connection.configuration.refresh_api_key_hook = None  # that of a kubeconfig would put its own token back
             self._password_token = token
         return connection
 
@@ -278,7 +279,7 @@ class Cluster:
             ) from None  # fmt: skip
 
 
-def _is_ours(found: dict) -> bool:
+def _is_written_by_us(found: dict) -> bool:
     return any(entry.get("manager") == MANAGER for entry in found["metadata"].get("managedFields", ()))
 
 

@@ -289,6 +289,9 @@ class Api:
     def _apply_to(self, call: Call, live: dict | None, old: Stored | None, obj: dict, unconditional: bool) -> Stored:
         given = obj["metadata"].pop("resourceVersion", None)
         if live is None:
+            # An apply that makes the object needs both verbs, as a real server has it.
+            resource = call.resource
+            self.server.rbac.require(call.user, "create", resource.group, resource.plural, call.namespace, call.name)
             self._conform(call, obj)
             strategies.prepare_create(self.server, call, obj)
             return self._insert(call, obj)

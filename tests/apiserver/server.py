@@ -58,6 +58,7 @@ class ApiServer:
         self.clock = clock or RealClock()
         self.rules_incomplete = False  # what SelfSubjectRulesReview says of itself
         self.bookmark_seconds = 60.0
+        self.external_images: dict[str, dict] = {}
         self.build_log_seconds = 10
         self._temporary = directory is None
         self.directory = Path(directory or tempfile.mkdtemp(prefix="apiserver-"))

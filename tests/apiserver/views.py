@@ -65,7 +65,7 @@ class Views:
 
     def create(self, call: Call, obj: dict) -> dict | None:
         if _plain(call) == _IMPORT:
-            return import_stream(self._server.system, self._server.clock.now(), call.namespace, obj)
+            return import_stream(self._server, call.namespace, obj)
         if _plain(call) != _REQUEST:
             return None
         metadata = obj.get("metadata") or {}

@@ -34,6 +34,19 @@ def test_a_role_gives_what_it_says_and_no_more(cluster, namespace, maps, make_ma
     assert cluster.call("GET", "/api/v1/namespaces/default/configmaps", token=token)[0] == 403
 
 
+def test_an_apply_that_makes_an_object_needs_create_too(cluster, maps, make_map, account):
+    token = account([{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "patch"]}])
+
+    def apply():
+        path, kind = f"{maps}/new?fieldManager=tests", "application/apply-patch+yaml"
+        return cluster.call("PATCH", path, make_map("new"), kind, token=token)
+
+    status, _headers, found = apply()
+    assert status == 403 and 'cannot create resource "configmaps"' in found["message"]
+    cluster.good("POST", maps, make_map("new"))
+    assert apply()[0] in (200, 409)
+
+
 def test_names_and_subresources_are_minded(cluster, namespace, maps, make_map, account):
     token = account(
         [

@@ -63,7 +63,7 @@ class ImageStreamController(Actor):
         for tag in (stream.get("spec") or {}).get("tags") or []:
             source = tag.get("from") or {}
             if tag["name"] not in known and source.get("kind") == "DockerImage":
-                digest = "sha256:" + hashlib.sha256(source["name"].encode()).hexdigest()
+                digest = _digest_of(source["name"])
                 reference = f"{source['name'].rsplit('@', 1)[0].rsplit(':', 1)[0]}@{digest}"
                 _put_tag(stream, tag["name"], reference, digest, self.clock.now())
                 _ensure_image(self.system, digest, reference)
@@ -138,25 +138,30 @@ def resolve(system, namespace: str, name: str) -> str | None:
     return None
 
 
-def import_stream(system, now: datetime, namespace: str, request: dict) -> dict:
-    """Answer an ImageStreamImport: every image of the request is taken as found."""
-    name, images, done = request["metadata"]["name"], (request.get("spec") or {}).get("images") or [], []
-    stream = system.find(STREAMS, namespace, name)
-    if (request.get("spec") or {}).get("import") and stream is None:
-        fresh = {
-            "apiVersion": "image.openshift.io/v1",
-            "kind": "ImageStream",
-            "metadata": {"name": name, "namespace": namespace},
-        }
-        stream = system.create(STREAMS, fresh)
-    for entry in images:
+def import_stream(server, namespace: str, request: dict) -> dict:
+    """Answer an ImageStreamImport from what `server.external_images` says; an image that it does not name is taken as found."""
+    system, now, spec = server.system, server.clock.now(), request.get("spec") or {}
+    name, writes = request["metadata"]["name"], bool(spec.get("import"))
+    stream = system.find(STREAMS, namespace, name) if writes else None
+    if writes and stream is None:
+        fresh = {"apiVersion": "image.openshift.io/v1", "kind": "ImageStream"}
+        stream = system.create(STREAMS, {**fresh, "metadata": {"name": name, "namespace": namespace}})
+    done = []
+    for entry in spec.get("images") or []:
         source = entry["from"]["name"]
-        digest = "sha256:" + hashlib.sha256(source.encode()).hexdigest()
+        known = server.external_images.get(source, {})
+        if "failure" in known:
+            done.append({"status": {"metadata": {}, "status": "Failure", **known["failure"]}})
+            continue
+        digest = source.partition("@")[2] or known.get("digest") or _digest_of(source)
         reference = f"{source.rsplit('@', 1)[0].rsplit(':', 1)[0]}@{digest}"
         tag = (entry.get("to") or {}).get("name") or (
             source.rsplit(":", 1)[1] if ":" in source.rsplit("/", 1)[-1] else "latest"
         )
-        image = {"metadata": {"name": digest}, "dockerImageReference": reference}
+        metadata = {"kind": "DockerImage", "apiVersion": "image.openshift.io/1.0", "Config": known.get("config", {})}
+        image = {
+            "metadata": {"name": digest}, "dockerImageReference": reference, "dockerImageMetadata": metadata,
+        }  # fmt: skip
         done.append({"status": {"metadata": {}, "status": "Success"}, "image": image, "tag": tag})
         if stream is not None:
             _put_tag(stream, tag, reference, digest, now)
@@ -164,3 +169,7 @@ def import_stream(system, now: datetime, namespace: str, request: dict) -> dict:
     if stream is not None:
         stream = system.update_status(STREAMS, stream)
     return {**request, "status": {"images": done, **({"import": stream} if stream is not None else {})}}
+
+
+def _digest_of(reference: str) -> str:
+    return "sha256:" + hashlib.sha256(reference.encode()).hexdigest()

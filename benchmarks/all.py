@@ -85,6 +85,7 @@ def main() -> None:
         ("A second run of unchanged work", run(python, "validation/second_run.py")),
         ("Waiting for a cluster", run(runtime, "cluster/wait.py")),
         ("Requests to a cluster", run(runtime, "cluster/budgets.py")),
+        ("Following a build", run(runtime, "cluster/builds.py")),
     ]
     page = [
         "# Performance",

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
 
@@ -168,3 +170,19 @@ def test_a_server_that_is_busy_is_asked_again(site):
     site.config()
     site.server.faults.add("status", "/instantiate", method="POST", status=429, seconds=0)
     assert site.run().build.name == "nb-1"
+
+
+def test_the_rest_of_a_long_log_is_waited_for_as_long_as_lines_come(site, monkeypatch):
+    from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.openshift import watching
+
+    monkeypatch.setattr(watching, "_GRACE", 0.3)
+    site.config()
+    site.rule(logs=[[0, f"line {number}"] for number in range(20)])
+
+    def slow(event):  # a console that takes longer for all of it than the grace
+        if event["text"].startswith("line"):
+            time.sleep(0.05)
+        site.shown.append(event["text"])
+
+    assert site.run(report=slow).warnings == ()
+    assert "line 19" in site.shown

@@ -16,7 +16,7 @@ from ..buildlog import BuildLog
 from .builds import BUILDS, Builds
 from .outcome import blocked_by, failure_of, has_ended, phase_of
 
-_GRACE = 10.0  # seconds for the rest of the log once the build has ended
+_GRACE = 10.0  # seconds without a line after which the rest of the log is given up, once the build has ended
 _GOT_LOST = "Build {} was deleted before it had ended: start it again."
 
 
@@ -98,6 +98,7 @@ class _Log:
         self._builds, self._seen, self._log = builds, seen, log
         self._thread: threading.Thread | None = None
         self._trouble: ClusterError | None = None
+        self._lines = 0
 
     @property
     def started(self) -> bool:
@@ -112,19 +113,26 @@ class _Log:
         """Wait for the rest of the log; return what there is to say about it."""
         if self._thread is None:
             return ()
-        self._thread.join(_GRACE)
+        seen = -1
+        while self._thread.is_alive() and self._lines != seen:
+            seen = self._lines
+            self._thread.join(_GRACE)
         if self._thread.is_alive():
             return ("The end of the log did not come in time: it may be incomplete.",)
         if self._trouble and phase_of(self._seen.build) != "Cancelled":
             return (f"The log is incomplete: {self._trouble.message}",)
         return ()
 
+    def _take(self, line: str) -> None:
+        self._lines += 1
+        self._log(line)
+
     def _follow(self) -> None:
         path = self._builds.path(self._seen.build["metadata"]["name"], "log")
         # The server closes the log a moment before it says that the build has ended.
         deadline = Deadline(self._builds.deadline.at + _GRACE)
         try:
-            followed = follow(self._builds.cluster, path, self._log, deadline, ended=lambda: self._seen.ended.wait(2))
+            followed = follow(self._builds.cluster, path, self._take, deadline, ended=lambda: self._seen.ended.wait(2))
             self._trouble = followed.trouble
         except ClusterError as error:
             self._trouble = error

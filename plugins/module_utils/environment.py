@@ -10,6 +10,8 @@ Users name it in ``strategy`` of ``mlops.notebooks.notebook_environment``. See d
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import re
 
@@ -18,16 +20,20 @@ from ansible.module_utils.common.text.formatters import human_to_bytes
 from ._ansible import PROGRESS_SPEC
 from ._ansible import main as run_module
 from ._engine.environment.buildlog import BuildLog
+from ._engine.environment.image.base import is_image
 from ._engine.environment.key import content_key
 from ._engine.environment.lines import parse, without_credentials
 from ._engine.environment.make import REUSE, make
+from ._engine.environment.openshift.environments import DockerStrategy, S2iStrategy
 from ._engine.environment.process import stream
 from ._engine.environment.store import Store
 from ._engine.environment.strategy import Context, Detection, Plan, Strategy
 from ._engine.values.environment import Build, Environment, EnvironmentResult
 from ._engine.values.errors import EngineError
 from ._engine.values.resolution import Resolution
+from ._engine.verdict.sanitize import clean
 from ._engine.verdict.taxonomy import entry
+from ._kubernetes import AUTH_SPEC, auth_options, connect, secrets
 
 __all__ = [
     "ARGUMENT_SPEC", "Build", "BuildLog", "Context", "Detection", "EngineError", "Environment", "Plan", "Resolution",
@@ -37,6 +43,8 @@ __all__ = [
 _INSTALL_FAILED = "dependency_install_failed"
 
 ARGUMENT_SPEC = {
+    **AUTH_SPEC,
+    "namespace": {"type": "str"},
     "strategy": {"type": "str", "default": "auto"},
     "resolutions": {"type": "list", "elements": "dict", "required": True},
     "source": {"type": "dict", "options": {"path": {"type": "path", "required": True}}},
@@ -61,27 +69,41 @@ def _make(module, progress, strategies) -> dict:
     resolutions = [_resolution(number, item) for number, item in enumerate(params["resolutions"], 1)]
     # Ansible masks these wherever they turn up in what the module returns, its arguments among them.
     module.no_log_values.update(_passwords(resolutions))
-    results = make(
-        resolutions,
-        strategy=params["strategy"],
-        source=_directory(params["source"]),
-        base=params["base"],
-        reuse=params["reuse"],
-        timeout=_positive(params, "timeout"),
-        cache_dir=params["cache_dir"],
-        installer=params["installer"],
-        max_size=_bytes(params["max_size"]),
-        max_age=_positive(params, "max_age") * 86400.0,
-        check=module.check_mode,
-        progress=progress,
-        strategies=strategies,
-    )
+    with _cluster(module) as cluster:
+        results = make(
+            resolutions,
+            strategy=params["strategy"],
+            source=_directory(params["source"]),
+            base=params["base"],
+            reuse=params["reuse"],
+            timeout=_positive(params, "timeout"),
+            cache_dir=params["cache_dir"],
+            installer=params["installer"],
+            max_size=_bytes(params["max_size"]),
+            max_age=_positive(params, "max_age") * 86400.0,
+            check=module.check_mode,
+            progress=progress,
+            strategies=[
+                *(kind(lambda code: entry(code).retryable) for kind in (S2iStrategy, DockerStrategy)),
+                *strategies,
+            ],
+            cluster=cluster,
+            namespace=params["namespace"],
+            clean=functools.partial(clean, secrets=secrets(auth_options(params))) if cluster else without_credentials,
+        )
     answer = _answer(results)
     failed = [result for result in results if result.build.phase == "Failed"]
     if failed:
         code = failed[0].build.reason
         raise EngineError(_told(failed, len(results)), code=code, advice=_advice(code), **answer)
     return answer
+
+
+def _cluster(module):
+    """Return the cluster that is named, where base is an image to build upon; else a context of nothing."""
+    if module.params["strategy"] == "venv" or not is_image(module.params["base"]):
+        return contextlib.nullcontext()
+    return connect(module) or contextlib.nullcontext()
 
 
 def _advice(code: str) -> list[str]:

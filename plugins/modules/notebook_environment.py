@@ -20,11 +20,16 @@ description:
     nothing that a later run takes for an environment.
   - The strategy V(venv) makes virtual environments on the machine that the module runs on. They hold the requirements and
     what runs notebooks (papermill, nbclient, nbformat, ipykernel) in one resolution.
+  - The strategies V(s2i) and V(docker) make images by builds of OpenShift, with the same content, upon the image that O(base)
+    names. Each is a tag of the image stream C(notebook-environments), named by its key; a build that failed makes no tag.
 requirements:
   - packaging
-  - uv, or an interpreter whose C(venv) module can install pip
+  - uv, or an interpreter whose C(venv) module can install pip, for the strategy V(venv)
+  - kubernetes, for the strategies V(s2i) and V(docker)
 extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
   - mlops.notebooks.attributes
+  - mlops.notebooks.attributes.action_group
   - mlops.notebooks.progress
 attributes:
   check_mode:
@@ -40,10 +45,18 @@ options:
   strategy:
     description:
       - How to make the environments.
-      - V(auto) takes the best strategy that works here; V(venv) makes virtual environments.
+      - V(auto) takes the best strategy that works here. On OpenShift with an image as O(base) that is V(s2i), else V(venv).
+      - V(venv) makes virtual environments.
+      - V(s2i) makes images by source builds of OpenShift. An S2I builder image installs the requirements by its own scripts;
+        any other image gets scripts of ours.
+      - V(docker) makes images by Docker builds of OpenShift, which suit any image that has C(python3) with pip.
       - The full name of a strategy of another collection, such as V(acme.builders.conda), takes that one.
     type: str
     default: auto
+  namespace:
+    description:
+      - The namespace that images are made in. The default is that of the context, or of the pod, else C(default).
+    type: str
   resolutions:
     description:
       - What the notebooks need, as RV(mlops.notebooks.notebook_requirements#module:resolutions) has it.
@@ -62,15 +75,17 @@ options:
   base:
     description:
       - What to build upon. For the strategy V(venv) an interpreter, as a path or a version such as V(3.11).
-      - Without it, the first interpreter that fits C(python_requires) of the resolution is taken, the version that the
+      - For V(s2i) and V(docker) an image reference. A tag is looked up at each call, and the digest that it stands for is part
+        of the key, so that a tag that moved is noticed.
+      - For V(venv) without it, the first interpreter that fits C(python_requires) of the resolution is taken, the version that the
         module itself runs with preferred.
       - For root, only interpreters count that other users can reach, since notebooks run without root's rights.
     type: str
   reuse:
     description:
       - What to do with an environment that exists.
-      - V(if-exists) takes it, V(verify) takes it when its interpreter starts and what is installed is still what was
-        installed, V(never) builds it anew.
+      - V(if-exists) takes it. V(verify) takes it when its interpreter starts and what is installed is still what was
+        installed, or when the tag still stands for the image. V(never) builds it anew.
     type: str
     choices: [if-exists, never, verify]
     default: if-exists
@@ -128,6 +143,15 @@ EXAMPLES = r"""
           - pandas>=2
           - matplotlib
 
+- name: Make an image on OpenShift
+  mlops.notebooks.notebook_environment:
+    strategy: s2i
+    namespace: ml-checks
+    base: registry.example.com/jupyter/minimal-notebook:2026-11-02
+    resolutions: "{{ needs.resolutions }}"
+  register: image
+  tags: [no-run]  # needs a cluster
+
 - name: Check what an earlier run left, and make it anew where it was damaged
   mlops.notebooks.notebook_environment:
     resolutions: "{{ needs.resolutions }}"
@@ -155,7 +179,9 @@ environments:
       type: list
       elements: str
     environment:
-      description: What to run in; null where the build failed or is only planned.
+      description:
+        - What to run in; null where the build failed or is only planned.
+        - Its C(kind) is C(venv) or C(image), its C(reference) a directory, or an image by digest.
       type: dict
     build:
       description: How it came to be, or why it did not.

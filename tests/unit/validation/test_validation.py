@@ -118,6 +118,13 @@ def test_check_mode_names_what_would_run_and_runs_nothing(validate):
     assert validate(check_mode=True, environments=planned)["planned"] == ["new.ipynb"]
 
 
+def test_an_image_is_refused_before_anything_is_run(validate):
+    validate.notebook("a.ipynb", "print(1)")
+    image = {**validate.environment["environment"], "kind": "image", "reference": "registry.example.com/nb@sha256:0"}
+    with pytest.raises(EngineError, match="The environment of a.ipynb is the image registry.example.com/nb@sha256:0"):
+        validate(environments=validate.environments("a.ipynb", environment=image))
+
+
 def test_a_failed_build_and_a_refused_notebook_are_verdicts_and_the_others_run(validate):
     validate.notebook("good.ipynb", "1")
     validate.notebook("unlucky.ipynb", "1")

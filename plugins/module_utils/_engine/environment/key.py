@@ -63,12 +63,19 @@ def tree_digest(path: str, flat: bool = False) -> str:
     """Digest a file, or a directory by the names and contents of its files; flat leaves out its directories."""
     if os.path.isfile(path):
         return _file_digest(path)
+    entries = [f"{os.path.relpath(name, path)} {_file_digest(name)}" for name in input_files(path, flat)]
+    return _digest("\n".join(entries).encode("utf-8", "surrogateescape"))
+
+
+def input_files(path: str, flat: bool = False) -> list[str]:
+    """Return the files below a path that count as inputs of a build; flat leaves out its directories."""
+    if os.path.isfile(path):
+        return [path]
     found = []
     for directory, directories, files in os.walk(path):
         directories[:] = [] if flat else sorted(d for d in directories if not _ignored(d, _IGNORED_DIRECTORIES))
         found += [os.path.join(directory, name) for name in files if not _ignored(name, ())]
-    entries = [f"{os.path.relpath(name, path)} {_file_digest(name)}" for name in sorted(found) if os.path.isfile(name)]
-    return _digest("\n".join(entries).encode("utf-8", "surrogateescape"))
+    return [name for name in sorted(found) if os.path.isfile(name)]
 
 
 def _ignored(name: str, names) -> bool:

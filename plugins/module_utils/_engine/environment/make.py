@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from ..cluster.client import Cluster
 from ..values.environment import Build, Environment, EnvironmentResult
 from ..values.errors import EngineError
 from ..values.paths import default_cache_dir
 from ..values.resolution import Resolution
 from .buildlog import BuildLog
 from .key import unresolved_key
+from .lines import without_credentials
 from .registry import Registry
 from .strategy import Context, Plan, Strategy
 from .venv import VenvStrategy
@@ -44,6 +46,9 @@ def make(
     check: bool = False,
     progress: Callable[[dict], None] | None = None,
     strategies: Iterable[Strategy] = (),
+    cluster: Cluster | None = None,
+    namespace: str | None = None,
+    clean: Callable[[str], str] = without_credentials,
 ) -> list[EnvironmentResult]:
     """Make or find the environments that the resolutions need, one result for each distinct content key.
 
@@ -52,18 +57,19 @@ def make(
     reuse: ``if-exists``, ``never`` (always build) or ``verify`` (check what is found, build where it is unsound).
     timeout: seconds for one build. max_size, max_age: bytes and seconds of unused environments to keep.
     check: only say what would be built (phase ``Planned``). progress: called with each event.
-    strategies: further ones, from another collection.
+    strategies: further ones beside ``venv``. cluster, namespace: where images are made.
+    clean: takes out of a line of a log what nobody may read.
 
     A failed build (phase ``Failed``) does not stop the others. Raises EngineError where nothing can begin.
     """
     context = Context(
         cache_dir=cache_dir or default_cache_dir(), base=base, installer=installer, timeout=timeout,
-        max_size=max_size, max_age=max_age, **({"source": source} if source else {}),
+        max_size=max_size, max_age=max_age, cluster=cluster, namespace=namespace, **({"source": source} if source else {}),
     )  # fmt: skip
     chosen = Registry([VenvStrategy(), *strategies]).choose(strategy, context)
     report = progress or (lambda _event: None)
     groups = _group(chosen, context, resolutions)
-    results = [_one(chosen, context, group, reuse, check, report) for group in groups]
+    results = [_one(chosen, context, group, reuse, check, report, clean) for group in groups]
     if not check:
         chosen.prune(context, tuple(result.key for result in results))
     return results
@@ -85,9 +91,11 @@ def _group(strategy: Strategy, context: Context, resolutions: Sequence[Resolutio
     return list(groups.values())
 
 
-def _one(strategy: Strategy, context: Context, group: _Group, reuse: str, check: bool, report) -> EnvironmentResult:
+def _one(
+    strategy: Strategy, context: Context, group: _Group, reuse: str, check: bool, report, clean
+) -> EnvironmentResult:
     start, key = time.monotonic(), group.plan.key
-    log = BuildLog(strategy.log_path(context, key), report, label=f"[{key[:8]}] ")
+    log = BuildLog(strategy.log_path(context, key), report, label=f"[{key[:8]}] ", clean=clean)
     environment, failure = None, group.failure
     try:
         if failure is None:
@@ -103,8 +111,9 @@ def _one(strategy: Strategy, context: Context, group: _Group, reuse: str, check:
         phase = "Cached" if environment.cached else "Complete"
     else:
         phase = "Planned"
+    begun = failure.details.get("build") if failure else None
     build = Build(
-        name=key, phase=phase, reason=failure.code if failure else None, message=failure.message if failure else None,
+        name=begun.name if begun else log.build or key, phase=phase, reason=failure.code if failure else None, message=failure.message if failure else None,
         log_tail=log.tail(), log=kept, duration=round(time.monotonic() - start, 3), stages=log.stages or None,
     )  # fmt: skip
     return EnvironmentResult(

@@ -7,6 +7,7 @@ import abc
 import os
 from dataclasses import dataclass, field
 
+from ..cluster.client import Cluster
 from ..values.environment import Build, Environment
 from ..values.resolution import Resolution
 from .buildlog import BuildLog
@@ -21,6 +22,7 @@ class Context:
     base: what to build upon: an interpreter (path or version) or an image; None = the strategy's own choice.
     installer: ``auto``, ``uv`` or ``pip``. timeout: seconds for one build; None = no limit.
     max_size, max_age: bytes and seconds of unused environments to keep; None = no limit.
+    cluster: where images are made, None without one. namespace: there; None = that of the connection.
     """
 
     cache_dir: str
@@ -30,6 +32,8 @@ class Context:
     timeout: float | None = None
     max_size: int | None = None
     max_age: float | None = None
+    cluster: Cluster | None = None
+    namespace: str | None = None
 
 
 @dataclass(frozen=True)

@@ -13,25 +13,17 @@ _POD_RUN = (
     ("", "pods/log", "get"),
     ("", "configmaps", f"{_APPLY} list delete"),
 )
-# A build of a BuildConfig that is there already (s2i_build).
-_S2I = (
-    ("build.openshift.io", "buildconfigs", "get"),
+# A build of a BuildConfig that is there already (s2i_build), and environments by builds of OpenShift.
+_OPENSHIFT = (
+    ("build.openshift.io", "buildconfigs", f"{_APPLY} delete"),
     ("build.openshift.io", "buildconfigs/instantiate", "create"),
     ("build.openshift.io", "buildconfigs/instantiatebinary", "create"),
     ("build.openshift.io", "builds", f"{_FOLLOW} patch delete"),
     ("build.openshift.io", "builds/log", "get"),
-    ("image.openshift.io", "imagestreamtags", "get"),
+    ("image.openshift.io", "imagestreamimports", "create"),
+    ("image.openshift.io", "imagestreams", _APPLY),
+    ("image.openshift.io", "imagestreamtags", "get delete"),
     ("", "events", "list"),
-)
-_BUILD = (
-    ("build.openshift.io", "buildconfigs", f"{_APPLY} list delete"),
-    ("build.openshift.io", "buildconfigs/instantiate", "create"),
-    ("build.openshift.io", "buildconfigs/instantiatebinary", "create"),
-    ("build.openshift.io", "builds", f"{_FOLLOW} update delete"),
-    ("build.openshift.io", "builds/log", "get"),
-    ("image.openshift.io", "imagestreams", f"{_APPLY} list delete"),
-    ("image.openshift.io", "imagestreamtags", "get"),
-    ("", "pods", _FOLLOW),
 )
 
 # work: rows of API group, resource, verbs. `{namespace}` stands for the namespace's own name as a resource name.
@@ -41,8 +33,8 @@ WORK: dict[str, tuple[tuple[str, ...], ...]] = {
         ("apps", "deployments", "list"),
     ),
     "run": _POD_RUN,
-    "s2i": _S2I,
-    "docker": _BUILD,
+    "s2i": _OPENSHIFT,
+    "docker": _OPENSHIFT,
     "tekton": (
         ("tekton.dev", "tasks", f"{_APPLY} list delete"),
         ("tekton.dev", "taskruns", f"{_APPLY} list watch delete"),

@@ -63,7 +63,7 @@ def _spec(params: dict) -> Spec:
     limits = params["limits"] or {}
     return Spec(
         path=Path(params["path"]).absolute(),
-        environments=tuple(_values(EnvironmentResult, params["environments"], "environments")),
+        environments=_environments(params["environments"]),
         resolutions=tuple(_values(Resolution, params["resolutions"], "resolutions")),
         refused=_refused(params["refused"]),
         defaults=Settings(
@@ -105,6 +105,17 @@ def _passed(names: list[str]) -> dict:
                 f"pass_variables names {name}, which is not set: set it in the environment of the task, or leave it out."
             )
     return {name: os.environ[name] for name in names}
+
+
+def _environments(items: list[dict]) -> tuple[EnvironmentResult, ...]:
+    found = tuple(_values(EnvironmentResult, items, "environments"))
+    for one in found:
+        if one.environment and one.environment.kind != "venv":
+            raise EngineError(
+                f"The environment of {one.notebooks[0]} is the image {one.environment.reference}, and notebooks are run in"
+                " virtual environments of this machine only: make one with strategy venv."
+            )
+    return found
 
 
 def _values(kind, items: list[dict], name: str):

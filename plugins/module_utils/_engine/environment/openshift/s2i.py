@@ -32,7 +32,7 @@ class Task:
     """What is asked for: options of the module, by their names.
 
     retryable: whether a failure of this code may pass on another try. patience, delay: seconds. on_timeout: ``cancel`` or
-    ``leave``; None cancels only a build that was started here.
+    ``leave``; None cancels only a build that was started here. fresh: build even though there is one of the same inputs.
     """
 
     state: str
@@ -48,6 +48,7 @@ class Task:
     retryable: object = bool
     patience: float = PATIENCE
     delay: float = _RETRY_DELAY
+    fresh: bool = False
 
     def cancels(self, ours: bool) -> bool:
         """Return whether a build that has not ended in time is cancelled; ours: it was started here."""
@@ -90,7 +91,7 @@ def _build(builds: Builds, task: Task, log: BuildLog) -> Result:
             )
         check(config, wanted)
         inputs = digest(config, wanted)
-        known = builds.of(task.name) if task.state == "built" else []
+        known = builds.of(task.name) if task.state == "built" and not task.fresh else []
         newest = max((one for one in known if phase_of(one) == "Complete"), key=number_of, default=None)
         if newest and inputs_of(newest) == inputs and _still_stands(builds, config, newest):
             told = dataclasses.replace(summary(newest), message="The newest complete build has the same inputs.")
@@ -118,8 +119,8 @@ def _attempts(builds: Builds, task: Task, log: BuildLog, config, wanted: Wanted,
     left = task.retries
     while True:
         build = builds.start(config, wanted, inputs, upload)
-        log.say(f"{build['metadata']['name']}: started")
         if task.state == "started":
+            log.say(f"{build['metadata']['name']}: started")
             return Result(True, summary(build))
         try:
             return dataclasses.replace(_follow(builds, task, log, build, ours=True), changed=True)
@@ -134,6 +135,8 @@ def _attempts(builds: Builds, task: Task, log: BuildLog, config, wanted: Wanted,
 
 def _follow(builds: Builds, task: Task, log: BuildLog, build: dict, *, ours: bool) -> Result:
     try:
+        if ours:
+            log.say(f"{build['metadata']['name']}: started")
         build, warnings = watch(builds, build, log)
     except TimedOut as over:
         raise _timed_out(builds, task, log, over.build or build, over.why, ours) from None

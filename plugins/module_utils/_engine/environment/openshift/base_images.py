@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an image to build upon is now: its digest and its configuration, as OpenShift reads them from the registry."""
+
+from __future__ import annotations
+
+from ...cluster.client import Cluster
+from ...cluster.discovery import Resource
+from ...values.errors import EngineError
+from ..image.base import BaseImage, by_digest, configuration
+
+TAGS = Resource("image.openshift.io", "v1", "imagestreamtags", "ImageStreamTag", True)
+_IMPORTS = Resource("image.openshift.io", "v1", "imagestreamimports", "ImageStreamImport", True)
+INTERNAL = "image-registry.openshift-image-registry.svc:5000/"
+
+
+def inspect(cluster: Cluster, namespace: str, reference: str) -> BaseImage:
+    """Return the image that a reference stands for at this moment. Writes nothing.
+
+    The registry is asked by an ImageStreamImport with ``import: false``, with the pull secrets of the namespace; an image
+    of the internal registry is read as the tag of its stream.
+    Raises EngineError (``builder_image_unavailable``).
+    """
+    tag = _internal_tag(reference)
+    image = _of_tag(cluster, reference, *tag) if tag else _of_registry(cluster, namespace, reference)
+    digest = image["metadata"]["name"]
+    return BaseImage(by_digest(reference, digest), digest, **configuration(image.get("dockerImageMetadata") or {}))
+
+
+def _internal_tag(reference: str) -> tuple[str, str] | None:
+    if not reference.startswith(INTERNAL) or "@" in reference:
+        return None
+    namespace, _slash, name = reference.removeprefix(INTERNAL).partition("/")
+    return namespace, name if ":" in name else f"{name}:latest"
+
+
+def _of_tag(cluster: Cluster, reference: str, namespace: str, name: str) -> dict:
+    found = cluster.find(TAGS.path(namespace, name))
+    if found is None:
+        raise _unavailable(reference, "the image stream has no such tag")
+    return found["image"]
+
+
+def _of_registry(cluster: Cluster, namespace: str, reference: str) -> dict:
+    image = {"from": {"kind": "DockerImage", "name": reference}, "referencePolicy": {"type": "Source"}}
+    body = {
+        "apiVersion": _IMPORTS.api_version,
+        "kind": "ImageStreamImport",
+        "metadata": {"name": "notebook-environments", "namespace": namespace},
+        "spec": {"import": False, "images": [image]},
+    }
+    # Nothing is written, so asking twice is as good as asking once.
+    answer = cluster.request("POST", _IMPORTS.path(namespace), body=body, repeat=True)
+    found = ((answer.get("status") or {}).get("images") or [{}])[0]
+    status = found.get("status") or {}
+    if status.get("status") == "Failure" or not found.get("image"):
+        raise _unavailable(reference, status.get("message") or "the registry gave no answer")
+    return found["image"]
+
+
+def _unavailable(reference: str, why: str) -> EngineError:
+    return EngineError(
+        f"The image {reference} to build upon cannot be read ({why.rstrip('.')}): correct base, or link a pull secret for its"
+        " registry in the namespace.",
+        "builder_image_unavailable",
+    )

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The strategies of OpenShift keep the promises of the interface."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.client import Cluster
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.openshift.environments import (
+    DockerStrategy,
+    S2iStrategy,
+)
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.strategy import Context
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.resolution import Resolution
+from cluster_support import auth
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "environment"))
+from conformance import check_strategy  # noqa: E402
+
+
+@pytest.mark.parametrize("strategy", [S2iStrategy(), DockerStrategy()], ids=lambda one: one.name)
+def test_a_strategy_keeps_its_promises(site, tmp_path, strategy):
+    broken = Resolution("c.ipynb", "declared", ("nosuchthing",))
+    with Cluster(auth(site.server)) as cluster:
+        context = Context(
+            str(tmp_path), base="registry.example.com/nb:1", timeout=30, cluster=cluster, namespace="team"
+        )
+        key = strategy.plan(context, broken).key
+        site.server.pod_rules.add({"name": f"notebook-environment-{key}-*", "exit_code": 1})
+        check_strategy(
+            strategy, context,
+            needs=Resolution("a.ipynb", "declared", ("alpha==1.0",)),
+            other=Resolution("b.ipynb", "declared", ("alpha==2.0",)),
+            broken=broken,
+        )  # fmt: skip

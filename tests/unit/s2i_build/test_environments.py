@@ -15,7 +15,7 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environmen
 )
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.resolution import Resolution
-from cluster_support import auth
+from cluster_support import auth, http
 
 BASE = "registry.example.com/jupyter/minimal-notebook:latest"
 DIGESTS = {number: f"sha256:{number * 64}" for number in "ab"}
@@ -108,7 +108,7 @@ def test_two_runs_at_once_make_one_build(openshift):
         gate.wait()
         results.extend(bring(openshift))
 
-    threads = [threading.Thread(target=run) for _ in range(2)]
+    threads = [threading.Thread(target=run) for _number in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -117,13 +117,28 @@ def test_two_runs_at_once_make_one_build(openshift):
     assert sorted(result.environment.cached for result in results) == [False, True]
 
 
+def test_a_claim_of_others_is_waited_for(openshift):
+    (made,) = bring(openshift)
+    name, spaces = f"notebook-environment-{made.key}", "/apis/build.openshift.io/v1/namespaces/team"
+    body = {"metadata": {"annotations": {"notebooks.mlops.dev/claim": "2 somebody"}}}
+    http(openshift.server, "PATCH", f"{spaces}/buildconfigs/{name}", body, "application/merge-patch+json")
+    openshift.server.journal.clear()
+    results = []
+    run = threading.Thread(target=lambda: results.extend(bring(openshift, reuse="never")))
+    run.start()
+    openshift.server.journal.wait_for("/builds[?]")  # it has seen that there is no other build yet
+    request = {"kind": "BuildRequest", "apiVersion": "build.openshift.io/v1", "metadata": {"name": name}}
+    http(openshift.server, "POST", f"{spaces}/buildconfigs/{name}/instantiate", request)
+    run.join()
+    assert results[0].environment.cached and results[0].build.name == f"{name}-2"
+    assert openshift.names()[-1] == f"{name}-2", "there was no third build"
+
+
 def test_a_claim_that_nobody_followed_up_is_taken_over(openshift, monkeypatch):
     from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.openshift import claim
 
     (made,) = bring(openshift)
     path = f"/apis/build.openshift.io/v1/namespaces/team/buildconfigs/notebook-environment-{made.key}"
-    from cluster_support import http
-
     body = {"metadata": {"annotations": {"notebooks.mlops.dev/claim": "2 somebody"}}}
     http(openshift.server, "PATCH", path, body, "application/merge-patch+json")
     monkeypatch.setattr(claim.claimed, "__defaults__", (0.2,))

@@ -27,11 +27,15 @@ def test_a_strategy_keeps_its_promises(site, tmp_path, strategy):
         context = Context(
             str(tmp_path), base="registry.example.com/nb:1", timeout=30, cluster=cluster, namespace="team"
         )
+        other = Resolution("b.ipynb", "declared", ("alpha==2.0",))
         key = strategy.plan(context, broken).key
+        # The build that is interrupted goes on until it is cancelled.
+        interrupted = f"notebook-environment-{strategy.plan(context, other).key}-1-build"
+        site.server.pod_rules.add({"name": interrupted, "seconds": 60})
         site.server.pod_rules.add({"name": f"notebook-environment-{key}-*", "exit_code": 1})
         check_strategy(
             strategy, context,
             needs=Resolution("a.ipynb", "declared", ("alpha==1.0",)),
-            other=Resolution("b.ipynb", "declared", ("alpha==2.0",)),
+            other=other,
             broken=broken,
         )  # fmt: skip

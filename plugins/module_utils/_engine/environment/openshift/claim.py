@@ -10,8 +10,9 @@ from ...cluster.deadline import Deadline, pause
 from ...cluster.discovery import Resource
 from ...cluster.errors import ClusterError
 from ...values.errors import EngineError
-from .builds import Builds, unfinished
+from .builds import Builds
 from .manifests import CLAIM
+from .outcome import has_ended, number_of
 
 CONFIGS = Resource("build.openshift.io", "v1", "buildconfigs", "BuildConfig", True)
 PATIENCE = 20.0  # seconds for whoever claimed a build to start it
@@ -23,23 +24,29 @@ def claimed(builds: Builds, name: str, patience: float = PATIENCE) -> dict | Non
     The claim names the number of the build to be. It is written against the version that was read, so of two runs one
     gets it; the other waits for that build. A claim that is not followed by a build may be taken over after patience seconds.
     """
-    until, failures = Deadline.after(min(patience, builds.deadline.left())), 0
+    until, failures, awaited = Deadline.after(min(patience, builds.deadline.left())), 0, None
     while True:
         config = builds.config(name)
-        running = [one for one in unfinished(builds.of(name)) if not (one.get("status") or {}).get("cancelled")]
-        if running:
-            return running[-1]
-        following = str((config.get("status") or {}).get("lastVersion", 0) + 1)
-        held = (config["metadata"].get("annotations") or {}).get(CLAIM, "").partition(" ")[0] == following
+        # A build that was waited for may have ended between two looks.
+        theirs = [
+            one for one in builds.of(name)
+            if not (one.get("status") or {}).get("cancelled")
+            and (not has_ended(one) or (awaited and number_of(one) >= awaited))
+        ]  # fmt: skip
+        if theirs:
+            return theirs[-1]
+        following = (config.get("status") or {}).get("lastVersion", 0) + 1
+        held = (config["metadata"].get("annotations") or {}).get(CLAIM, "").partition(" ")[0] == str(following)
         if (not held or until.passed()) and _claim(builds, config, following):
             return None
+        awaited = awaited or following
         if builds.deadline.passed():
             raise EngineError(f"Another run claimed the build of {name}, and none began in time.", "build_timeout")
         failures += 1
         time.sleep(min(1.0, pause(failures), builds.deadline.left()))
 
 
-def _claim(builds: Builds, config: dict, number: str) -> bool:
+def _claim(builds: Builds, config: dict, number: int) -> bool:
     metadata = config["metadata"]
     body = {
         "metadata": {

@@ -41,12 +41,12 @@ class _OpenShiftStrategy(Strategy):
 
     def detect(self, context: Context) -> Detection:
         """Available where the cluster serves builds and image streams, and base names an image."""
-        if context.cluster is None:
-            return Detection(False, "no cluster is named (kubeconfig, or host and api_key).")
         if not is_image(context.base):
             return Detection(
                 False, "base names no image to build upon, such as registry.example.com/team/notebook:2026."
             )
+        if context.cluster is None:
+            return Detection(False, "no cluster is named (kubeconfig, or host and api_key).")
         for group in ("build.openshift.io", "image.openshift.io"):
             if context.cluster.discovery.serves(group) is False:
                 return Detection(False, f"the cluster has no {group}, so it is no OpenShift.")

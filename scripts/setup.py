@@ -47,7 +47,7 @@ def kubernetes_core() -> None:
         return
     with venvs.step("the collection kubernetes.core"):
         if not from_galaxy():
-            from_wheel()
+            from_wheel("kubernetes/core", COLLECTIONS)
 
 
 def from_galaxy() -> bool:
@@ -60,15 +60,19 @@ def from_galaxy() -> bool:
     return True
 
 
-def from_wheel() -> None:
+def from_wheel(collection: str, target: Path, python: str = sys.executable) -> None:
+    """Take a collection out of the community package; meta/runtime.yml comes last, as the sign that it is whole.
+
+    python: an interpreter that has pip.
+    """
     package, python_version = WHEEL
     cache = BUILD / "cache" / "wheel"
     options = ["--quiet", "--no-deps", "--only-binary=:all:", "--python-version", python_version]
-    venvs.run(sys.executable, "-m", "pip", "download", *options, "-d", cache, package)
+    venvs.run(python, "-m", "pip", "download", *options, "-d", cache, package)
     with zipfile.ZipFile(next(cache.glob("ansible-*.whl"))) as wheel:
-        prefix = "ansible_collections/kubernetes/core/"
+        prefix = f"ansible_collections/{collection}/"
         members = [name for name in wheel.namelist() if name.startswith(prefix)]
-        wheel.extractall(COLLECTIONS, sorted(members, key=lambda name: name.endswith("meta/runtime.yml")))
+        wheel.extractall(target, sorted(members, key=lambda name: name.endswith("meta/runtime.yml")))
     shutil.rmtree(cache)
 
 

@@ -18,7 +18,6 @@ import sys
 import tempfile
 import threading
 import time
-import zipfile
 from datetime import datetime
 from pathlib import Path
 
@@ -27,7 +26,6 @@ from stand_in import ROOT, part, running
 
 sys.path.insert(0, str(ROOT / "scripts"))
 import setup
-import venvs
 
 RETURN, GAIN, REQUESTS, FIRST, MEMORY = 0.1, 2.0, 5, 1.0, 64  # s, s, requests, s, MiB
 ROUNDS, POLL = 6, 5.0  # the builds' lengths are spread over the peer's pause
@@ -38,20 +36,6 @@ BUILD = "/apis/build.openshift.io/v1/namespaces/team"
 STREAMS = "/apis/image.openshift.io/v1/namespaces/team/imagestreams"
 OKD = ROOT / "build" / "benchmarks" / "okd"
 OURS, PEER = "mlops.notebooks.plugins.modules.s2i_build", "community.okd.plugins.modules.openshift_build"
-
-
-def community_okd() -> None:
-    """Take the collection out of the package that `make setup` takes kubernetes.core out of."""
-    if (OKD / "ansible_collections" / "community" / "okd" / "MANIFEST.json").is_file():
-        return
-    package, python_version = setup.WHEEL
-    options = ["--quiet", "--no-deps", "--only-binary=:all:", "--python-version", python_version]
-    with tempfile.TemporaryDirectory(dir=venvs.BUILD) as cache:
-        # The virtual environment of the runtime has no pip; the interpreter that it was made of has.
-        venvs.run(sys._base_executable, "-m", "pip", "download", *options, "-d", cache, package)
-        with zipfile.ZipFile(next(Path(cache).glob("ansible-*.whl"))) as wheel:
-            members = [name for name in wheel.namelist() if name.startswith("ansible_collections/community/okd/")]
-            wheel.extractall(OKD, sorted(members, key=lambda name: name.endswith("okd/MANIFEST.json")))
 
 
 def prepare(server) -> None:
@@ -231,7 +215,9 @@ def short() -> list[bool]:
 
 
 def main() -> int:
-    community_okd()
+    if not (OKD / "ansible_collections" / "community" / "okd" / "meta" / "runtime.yml").is_file():
+        # The virtual environment of the runtime has no pip; the interpreter that it was made of has.
+        setup.from_wheel("community/okd", OKD, sys._base_executable)
     met = short()
     print(f"\n{LINES} lines, one cut     lines  disorder   MiB more  seconds  CPU s  requests for the log")
     for seconds in SPANS:

@@ -85,7 +85,7 @@ options:
     description:
       - What to do with an environment that exists.
       - V(if-exists) takes it. V(verify) takes it when its interpreter starts and what is installed is still what was
-        installed, or when the tag still stands for the image. V(never) builds it anew.
+        installed, or, for an image, when its tag is there. V(never) builds it anew.
     type: str
     choices: [if-exists, never, verify]
     default: if-exists

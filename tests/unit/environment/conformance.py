@@ -50,7 +50,7 @@ def check_life(strategy, context, needs):
     assert found.cached and (found.reference, found.digest) == (made.reference, made.digest)
     assert strategy.create(context, plan, log_for(strategy, context, plan, [])).cached, "what exists is not built again"
     assert not strategy.create(context, plan, log_for(strategy, context, plan, []), replace=True).cached
-    assert strategy.verify(context, strategy.find(context, plan.key)) is None
+    assert strategy.verify(context, found) is None
     assert strategy.status(context, plan.key).phase == "Complete"
     assert strategy.delete(context, plan.key) is True
     assert strategy.find(context, plan.key) is None and strategy.status(context, plan.key) is None

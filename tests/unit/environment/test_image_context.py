@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import subprocess
 import sys
 
@@ -69,8 +71,6 @@ def test_lines_that_name_local_files_go_along_and_are_installed(image, wheelhous
 
 
 def test_lines_with_hashes_are_held_to_them_and_the_runner_is_installed_beside(image, wheelhouse, tmp_path):
-    import hashlib
-
     wheel = next(wheelhouse.glob("alpha-1.0*"))
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     context = composed(tmp_path, "--no-index", f"--find-links {wheelhouse}", f"alpha==1.0 --hash=sha256:{digest}")
@@ -127,8 +127,6 @@ def test_scripts_of_an_s2i_build_are_executable_and_install(tmp_path):
     context = composed(tmp_path, "alpha")
     found = scripts(context)
     assert context.commands()[0] in found[".s2i/bin/assemble"]
-    import dataclasses
-
     dataclasses.replace(context, files=found).write(str(tmp_path / "out"))
     run = subprocess.run([tmp_path / "out" / ".s2i" / "bin" / "run"], capture_output=True, text=True, check=False)
     assert run.returncode == 64 and "papermill" in run.stderr

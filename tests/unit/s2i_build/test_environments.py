@@ -9,10 +9,12 @@ import threading
 import pytest
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.client import Cluster
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.make import make
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.openshift import claim
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.openshift.environments import (
     DockerStrategy,
     S2iStrategy,
 )
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.strategy import Context
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.resolution import Resolution
 from cluster_support import auth, http
@@ -135,13 +137,11 @@ def test_a_claim_of_others_is_waited_for(openshift):
 
 
 def test_a_claim_that_nobody_followed_up_is_taken_over(openshift, monkeypatch):
-    from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.openshift import claim
-
     (made,) = bring(openshift)
     path = f"/apis/build.openshift.io/v1/namespaces/team/buildconfigs/notebook-environment-{made.key}"
     body = {"metadata": {"annotations": {"notebooks.mlops.dev/claim": "2 somebody"}}}
     http(openshift.server, "PATCH", path, body, "application/merge-patch+json")
-    monkeypatch.setattr(claim.claimed, "__defaults__", (0.2,))
+    monkeypatch.setattr(claim, "PATIENCE", 0.2)
     (again,) = bring(openshift, reuse="never")
     assert again.build.phase == "Complete" and again.build.name.endswith("-2")
 
@@ -223,8 +223,6 @@ def test_an_image_of_the_internal_registry_is_a_base_too(openshift):
 
 def test_delete_takes_the_tag_and_the_builds(openshift):
     (made,) = bring(openshift)
-    from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.strategy import Context
-
     with Cluster(auth(openshift.server)) as cluster:
         context = Context(cache_dir=openshift.cache_dir, base=BASE, cluster=cluster, namespace="team")
         assert S2iStrategy().delete(context, made.key) is True

@@ -17,6 +17,15 @@ from dataclasses import dataclass
 
 from ..values.errors import EngineError
 
+# For a script that an environment's own Python runs: whether nothing there provides a module.
+ABSENT = """
+import importlib.util
+def absent(name):
+    try:
+        return importlib.util.find_spec(name) is None
+    except (ImportError, ValueError):
+        return True
+"""
 OLDEST = (3, 9)  # what the runner needs
 # Stands for the random user of a run, which root drops to: high, in no user database, group 0.
 UNPRIVILEGED = 1000990000

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 
-from .lines import Line, parse
+from .lines import LISTS, Line, read_list
 
 # Not an input of a build: results of earlier work, and notebooks, which change while their environment stays.
 _IGNORED_DIRECTORIES = {".git", ".hg", ".svn", "__pycache__", ".ipynb_checkpoints", ".venv", "venv", ".tox", ".nox",
@@ -37,7 +37,7 @@ def unresolved_key(requirements: tuple[str, ...], python_requires: str | None) -
 def _identity(line: Line) -> str:
     if not line.path:
         return line.canonical
-    if line.option in ("--requirement", "--constraint"):
+    if line.option in LISTS:
         return f"{line.canonical} {_list_digest(line.path, set())}"
     return f"{line.canonical} {tree_digest(line.path, flat=line.option == '--find-links')}"
 
@@ -48,13 +48,8 @@ def _list_digest(path: str, seen: set[str]) -> str:
         return ""
     seen.add(path)
     parts = []
-    with open(path, encoding="utf-8", errors="replace") as stream:
-        text = stream.read().replace("\\\n", " ")
-    for raw in text.splitlines():
-        line = parse(raw, os.path.dirname(path))
-        if line is None:
-            continue
-        nested = line.option in ("--requirement", "--constraint") and line.path
+    for line in read_list(path):
+        nested = line.option in LISTS and line.path
         parts.append(f"{line.canonical} {_list_digest(line.path, seen)}" if nested else _identity(line))
     return _digest("\n".join(parts).encode())
 

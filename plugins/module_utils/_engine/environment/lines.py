@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..values.errors import EngineError
@@ -28,6 +29,7 @@ _VALUED = {
     "--use-feature",
 }
 _FLAGS = {"--no-index", "--pre", "--prefer-binary", "--require-hashes"}
+LISTS = ("--requirement", "--constraint")  # options that name such a file
 _VCS = ("git+", "hg+", "svn+", "bzr+")
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _HASH = re.compile(r"\s*--hash[= ](\S+)")
@@ -85,12 +87,27 @@ def parse(text: str, root: str) -> Line | None:
     return line
 
 
+def parse_all(texts: Iterable[str], root: str) -> tuple[Line, ...]:
+    """Return what requirement lines say, as ``parse`` does for each."""
+    return tuple(line for text in texts if (line := parse(text, root)))
+
+
+def read_list(path: str) -> tuple[Line, ...]:
+    """Return the lines of a requirements or constraints file; paths in it are relative to its directory.
+
+    Raises EngineError as ``parse`` does, and OSError.
+    """
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        text = stream.read().replace("\\\n", " ")
+    return parse_all(text.splitlines(), os.path.dirname(path))
+
+
 def _option(text: str, root: str) -> Line:
     name, value = _split_option(text)
     if name == "--editable":
         # A run sees a copy of the sources under another UID: what is installed must not point back at them.
         return _target(value, root) if "://" in value or "@" in value else _local(value, root)
-    if name in ("--requirement", "--constraint"):
+    if name in LISTS:
         path = value if "://" in value else _absolute(value, root, text)
         return Line("option", f"{name} {path}", name, option=name, value=path, path=None if "://" in value else path)
     if name == "--find-links" and "://" not in value:

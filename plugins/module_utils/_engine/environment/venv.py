@@ -15,7 +15,7 @@ from .bytecode import BytecodeStore
 from .failures import explain_os
 from .interpreter import Interpreter, choose
 from .key import content_key
-from .lines import parse
+from .lines import parse_all
 from .store import Store
 from .strategy import Context, Detection, Plan, Strategy
 from .venv_build import RECIPE, RUNNER, VenvBuild, inventory, inventory_digest
@@ -41,11 +41,11 @@ class VenvStrategy(Strategy):
     def plan(self, context: Context, resolution: Resolution) -> Plan:
         """Return the environment that a resolution needs. Raises EngineError for lines that no installer would take."""
         interpreter = self._interpreter(context.base, resolution.python_requires)
-        lines = tuple(line for text in resolution.requirements if (line := parse(text, context.source)))
+        lines = parse_all(resolution.requirements, context.source)
         return Plan(
             key=content_key(self.name, RECIPE, interpreter.__dict__, lines, RUNNER),
             requirements=resolution.requirements,
-            imports={name.partition(".")[0]: expected for name, expected in (resolution.imports or {}).items()},
+            imports=resolution.top_level_imports(),
             details={"interpreter": interpreter, "lines": lines},
         )
 

@@ -14,7 +14,7 @@ from .buildlog import BuildLog
 from .bytecode import BytecodeStore
 from .failures import complaints, explain
 from .installer import Installer, choose_installer, settings
-from .interpreter import Interpreter, ask, closed_directory
+from .interpreter import ABSENT, Interpreter, ask, closed_directory
 from .lines import Line, normalise
 from .process import stream
 from .store import Store
@@ -26,19 +26,17 @@ RUNNER = ("ipykernel>=6.0", "nbclient>=0.8", "nbformat>=5.7", "papermill>=2.4", 
 # Grows when the same inputs would give another environment.
 RECIPE = 1
 
-_INVENTORY = """
-import importlib.metadata, importlib.util, json, sys, sysconfig
-def absent(name):
-    try:
-        return importlib.util.find_spec(name) is None
-    except (ImportError, ValueError):
-        return True
+_INVENTORY = (
+    ABSENT
+    + """
+import importlib.metadata, json, sys, sysconfig
 print(json.dumps({
     "site": sysconfig.get_paths()["purelib"],
     "installed": sorted({(d.metadata["Name"] or "", d.version) for d in importlib.metadata.distributions()}),
     "absent": [name for name in sys.argv[1:] if absent(name)],
 }))
 """
+)
 
 
 def inventory(python: str, imports) -> dict | None:

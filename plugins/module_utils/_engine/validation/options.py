@@ -110,7 +110,7 @@ def _passed(names: list[str]) -> dict:
 def _environments(items: list[dict]) -> tuple[EnvironmentResult, ...]:
     found = tuple(_values(EnvironmentResult, items, "environments"))
     for one in found:
-        if one.environment and one.environment.kind != "venv":
+        if one.environment and one.environment.kind == "image":
             raise EngineError(
                 f"The environment of {one.notebooks[0]} is the image {one.environment.reference}, and notebooks are run in"
                 " virtual environments of this machine only: make one with strategy venv."

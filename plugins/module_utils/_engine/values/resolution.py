@@ -53,7 +53,7 @@ class Resolution(Value):
     tier: the tier taken, one of TIERS (the first that gave requirements).
     requirements: PEP 508 lines or pip options; paths in them are relative to the source root.
     kernel: the kernel spec name that the notebook asks for.
-    imports: top-level import names that must be importable afterwards, with the distribution expected to provide each.
+    imports: import names that must be importable afterwards, with the distribution expected to provide each.
     """
 
     notebook: str
@@ -65,3 +65,7 @@ class Resolution(Value):
     python_requires: str | None = None
     kernel: str | None = None
     imports: dict | None = None
+
+    def top_level_imports(self) -> dict:
+        """Return ``imports`` by their top-level names, whatever was written by hand."""
+        return {name.partition(".")[0]: expected for name, expected in (self.imports or {}).items()}

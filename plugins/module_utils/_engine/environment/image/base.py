@@ -10,7 +10,7 @@ _S2I_SCRIPTS = "io.openshift.s2i.scripts-url"
 # The grammar of github.com/distribution/reference, as far as it decides: path components, then a tag, a digest or both.
 _REFERENCE = re.compile(
     r"(?:[a-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*"
-    r"(?P<tag>:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?P<digest>@sha256:[0-9a-f]{64})?",
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
     re.IGNORECASE,
 )
 _INTERPRETER = re.compile(r"\d+(\.\d+)*|[/~.].*")

@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from ...values.errors import EngineError
 from ..installer import Installer
 from ..key import input_files
-from ..lines import Line, parse, without_credentials
-
-_LISTS = ("--requirement", "--constraint")
+from ..lines import LISTS, Line, read_list, without_credentials
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,7 @@ class BuildContext:
         """Write the files and copies below a directory. Raises OSError."""
         for name, path in self.copies.items():
             for file in input_files(path):
-                relative = os.path.relpath(file, path) if os.path.isdir(path) else ""
-                target = os.path.join(directory, name, relative) if relative else os.path.join(directory, name)
+                target = os.path.normpath(os.path.join(directory, name, os.path.relpath(file, path)))
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 shutil.copy(file, target)
         for name, text in self.files.items():
@@ -74,7 +71,7 @@ def _moved(line: Line, copies: dict[str, str]) -> Line:
         )
     if not line.path:
         return line
-    if line.option in _LISTS:
+    if line.option in LISTS:
         _require_plain(line)
     name = f"files/{len(copies)}/{os.path.basename(line.path) or 'source'}"
     copies[name] = line.path
@@ -86,13 +83,11 @@ def _moved(line: Line, copies: dict[str, str]) -> Line:
 
 
 def _require_plain(line: Line) -> None:
-    with open(line.path, encoding="utf-8", errors="replace") as stream:
-        text = stream.read().replace("\\\n", " ")
-    for raw in text.splitlines():
-        inner = parse(raw, os.path.dirname(line.path))
-        if inner is not None and (inner.path or without_credentials(inner.text) != inner.text):
+    for inner in read_list(line.path):
+        shown = without_credentials(inner.text)
+        if inner.path or shown != inner.text:
             raise EngineError(
-                f"{line.path} names further files or holds credentials ('{without_credentials(raw.strip())}'), which cannot go"
-                " along with a build: give its lines themselves as requirements.",
+                f"{line.path} names further files or holds credentials ('{shown}'), which cannot go along with a build: give its"
+                " lines themselves as requirements.",
                 code="requirements_invalid",
             )

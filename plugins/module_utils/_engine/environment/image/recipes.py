@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ..interpreter import ABSENT
 from .base import BaseImage
 from .context import BuildContext
 
@@ -10,13 +11,8 @@ from .context import BuildContext
 RECIPE = 1
 _PLACE = "/tmp/notebook-environment"  # noqa: S108 (in the image that is built)
 
-_CHECK = """
-import importlib.util, sys
-def absent(name):
-    try:
-        return importlib.util.find_spec(name) is None
-    except (ImportError, ValueError):
-        return True
+_CHECK = f"""{ABSENT}
+import sys
 lost = [name for name in sys.argv[1:] if absent(name)]
 if lost:
     sys.exit("error: these modules cannot be imported: " + ", ".join(lost))

@@ -7,10 +7,10 @@ from ...cluster.client import Cluster
 from ...cluster.discovery import Resource
 from ...values.errors import EngineError
 from ..image.base import BaseImage, by_digest, configuration
+from .builds import TAGS
 
-TAGS = Resource("image.openshift.io", "v1", "imagestreamtags", "ImageStreamTag", True)
 _IMPORTS = Resource("image.openshift.io", "v1", "imagestreamimports", "ImageStreamImport", True)
-INTERNAL = "image-registry.openshift-image-registry.svc:5000/"
+_INTERNAL = "image-registry.openshift-image-registry.svc:5000/"
 
 
 def inspect(cluster: Cluster, namespace: str, reference: str) -> BaseImage:
@@ -27,9 +27,9 @@ def inspect(cluster: Cluster, namespace: str, reference: str) -> BaseImage:
 
 
 def _internal_tag(reference: str) -> tuple[str, str] | None:
-    if not reference.startswith(INTERNAL) or "@" in reference:
+    if not reference.startswith(_INTERNAL) or "@" in reference:
         return None
-    namespace, _slash, name = reference.removeprefix(INTERNAL).partition("/")
+    namespace, _slash, name = reference.removeprefix(_INTERNAL).partition("/")
     return namespace, name if ":" in name else f"{name}:latest"
 
 

@@ -17,8 +17,8 @@ from .outcome import config_of, has_ended, number_of
 from .source import Upload
 
 BUILDS = Resource("build.openshift.io", "v1", "builds", "Build", True)
-_CONFIGS = Resource("build.openshift.io", "v1", "buildconfigs", "BuildConfig", True)
-_TAGS = Resource("image.openshift.io", "v1", "imagestreamtags", "ImageStreamTag", True)
+CONFIGS = Resource("build.openshift.io", "v1", "buildconfigs", "BuildConfig", True)
+TAGS = Resource("image.openshift.io", "v1", "imagestreamtags", "ImageStreamTag", True)
 _EVENTS = Resource("", "v1", "events", "Event", True)
 _ACCOUNT = re.compile(r"serviceaccounts? \"[\w.-]+\" not found|service account", re.IGNORECASE)
 
@@ -38,7 +38,7 @@ class Builds:
 
     def config(self, name: str) -> dict:
         """Return a BuildConfig. Raises ClusterError (``cluster_not_found``) where there is none."""
-        found = self.cluster.find(_CONFIGS.path(self.namespace, name), deadline=self.deadline)
+        found = self.cluster.find(CONFIGS.path(self.namespace, name), deadline=self.deadline)
         if found is None:
             raise ClusterError(
                 f"There is no BuildConfig {name} in the namespace {self.namespace}: create it, or correct name or namespace.",
@@ -65,7 +65,7 @@ class Builds:
     def digest_of_tag(self, reference: dict) -> str | None:
         """Return the digest that an ImageStreamTag stands for now, None where there is none."""
         namespace = reference.get("namespace") or self.namespace
-        found = self.cluster.find(_TAGS.path(namespace, reference["name"]), deadline=self.deadline)
+        found = self.cluster.find(TAGS.path(namespace, reference["name"]), deadline=self.deadline)
         return ((found or {}).get("image") or {}).get("metadata", {}).get("name")
 
     def start(self, config: dict, wanted: Wanted, inputs: str, upload: Upload | None) -> dict:
@@ -103,10 +103,10 @@ class Builds:
     def _instantiate(self, config, wanted: Wanted, inputs: str, marker: str, upload: Upload | None) -> dict:
         name = config["metadata"]["name"]
         if upload:
-            path = _CONFIGS.path(self.namespace, name, "instantiatebinary")
+            path = CONFIGS.path(self.namespace, name, "instantiatebinary")
             query = binary_query(wanted, inputs, marker)
             return self.cluster.upload(path, upload.stream, upload.size, query, self.deadline)
-        path = _CONFIGS.path(self.namespace, name, "instantiate")
+        path = CONFIGS.path(self.namespace, name, "instantiate")
         body = request(config, wanted, inputs, marker)
         return self.cluster.request("POST", path, body=body, deadline=self.deadline)
 

@@ -7,24 +7,22 @@ import time
 import uuid
 
 from ...cluster.deadline import Deadline, pause
-from ...cluster.discovery import Resource
 from ...cluster.errors import ClusterError
 from ...values.errors import EngineError
-from .builds import Builds
+from .builds import CONFIGS, Builds
 from .manifests import CLAIM
 from .outcome import has_ended, number_of
 
-CONFIGS = Resource("build.openshift.io", "v1", "buildconfigs", "BuildConfig", True)
 PATIENCE = 20.0  # seconds for whoever claimed a build to start it
 
 
-def claimed(builds: Builds, name: str, patience: float = PATIENCE) -> dict | None:
+def claimed(builds: Builds, name: str) -> dict | None:
     """Claim the next build of a BuildConfig; return None where it is ours to start, else the build that others started.
 
     The claim names the number of the build to be. It is written against the version that was read, so of two runs one
-    gets it; the other waits for that build. A claim that is not followed by a build may be taken over after patience seconds.
+    gets it; the other waits for that build. A claim that is not followed by a build may be taken over after PATIENCE.
     """
-    until, failures, awaited = Deadline.after(min(patience, builds.deadline.left())), 0, None
+    until, failures, awaited = Deadline.after(min(PATIENCE, builds.deadline.left())), 0, None
     while True:
         config = builds.config(name)
         # A build that was waited for may have ended between two looks.

@@ -7,7 +7,6 @@ import dataclasses
 import tempfile
 
 from ...cluster.apply import apply
-from ...cluster.client import Cluster
 from ...cluster.deadline import Deadline
 from ...cluster.removal import remove
 from ...values.environment import Environment
@@ -18,12 +17,12 @@ from ..image.base import BaseImage, digest_in, is_image
 from ..image.context import BuildContext, compose
 from ..image.recipes import RECIPE, check, containerfile, scripts
 from ..key import content_key
-from ..lines import parse
+from ..lines import parse_all
 from ..strategy import Context, Detection, Plan, Strategy
 from ..venv_build import RUNNER
-from .base_images import TAGS, inspect
-from .builds import Builds
-from .claim import CONFIGS, claimed
+from .base_images import inspect
+from .builds import CONFIGS, TAGS, Builds
+from .claim import claimed
 from .manifests import build_config, config_name, stream, tag_of
 from .s2i import PATIENCE, Task, bring_about
 
@@ -54,18 +53,18 @@ class _OpenShiftStrategy(Strategy):
 
     def plan(self, context: Context, resolution: Resolution) -> Plan:
         """Return the image that a resolution needs. A tag of the base is looked up once, its digest is part of the key."""
-        lines = tuple(line for text in resolution.requirements if (line := parse(text, context.source)))
+        lines = parse_all(resolution.requirements, context.source)
         prepared, base = compose(lines, RUNNER), self._base_digest(context)
         return Plan(
             key=content_key(self.name, RECIPE, {"digest": base}, lines, RUNNER),
             requirements=resolution.requirements,
-            imports={name.partition(".")[0]: expected for name, expected in (resolution.imports or {}).items()},
+            imports=resolution.top_level_imports(),
             details={"context": prepared},
         )
 
     def find(self, context: Context, key: str) -> Environment | None:
         """Return the image that the key's tag stands for."""
-        found = _cluster(context).find(TAGS.path(_namespace(context), tag_of(key)))
+        found = context.cluster.find(TAGS.path(_namespace(context), tag_of(key)))
         image = (found or {}).get("image") or {}
         if not image.get("dockerImageReference"):
             return None
@@ -74,16 +73,9 @@ class _OpenShiftStrategy(Strategy):
             cached=True, strategy=self.name, python="python3",
         )  # fmt: skip
 
-    def verify(self, context: Context, environment: Environment) -> str | None:
-        """Compare the image with what its tag stands for now."""
-        found = self.find(context, environment.key)
-        if found is None or found.digest != environment.digest:
-            return f"The tag of the environment {environment.key} no longer stands for {environment.digest}."
-        return None
-
     def create(self, context: Context, plan: Plan, log: BuildLog, replace: bool = False) -> Environment:
         """Build, unless another run is at it: then its build is followed, and its image is ours too."""
-        cluster, namespace = _cluster(context), _namespace(context)
+        cluster, namespace = context.cluster, _namespace(context)
         if not replace and (found := self.find(context, plan.key)):
             return found
         deadline = Deadline.after(_UNLIMITED if context.timeout is None else context.timeout)
@@ -97,7 +89,7 @@ class _OpenShiftStrategy(Strategy):
             self._build(context, plan, base, log, deadline)
         else:
             log.say(f"another run builds it: {others['metadata']['name']}")
-            self._follow(context, name, others["metadata"]["name"], log, deadline)
+            self._bring_about(context, log, deadline, "waited", name, build=others["metadata"]["name"])
         made = self.find(context, plan.key)
         if made is None:
             raise EngineError(
@@ -107,7 +99,7 @@ class _OpenShiftStrategy(Strategy):
 
     def delete(self, context: Context, key: str) -> bool:
         """Remove the tag, and the BuildConfig with its builds."""
-        cluster, namespace = _cluster(context), _namespace(context)
+        cluster, namespace = context.cluster, _namespace(context)
         cluster.delete(TAGS.path(namespace, tag_of(key)))
         remove(cluster, CONFIGS, Deadline.after(60), name=config_name(key), namespace=namespace, waiting=False)
         return True
@@ -123,16 +115,13 @@ class _OpenShiftStrategy(Strategy):
             # What the tag stood for does not count: it is gone, or to be replaced.
             self._bring_about(context, log, deadline, "built", config_name(plan.key), source=directory, fresh=True)
 
-    def _follow(self, context: Context, config: str, build: str, log: BuildLog, deadline: Deadline) -> None:
-        self._bring_about(context, log, deadline, "waited", config, build=build)
-
     def _bring_about(
         self, context: Context, log: BuildLog, deadline: Deadline, state: str, config: str, **more
     ) -> None:
         task = Task(
             state, config, namespace=_namespace(context), timeout=deadline.left(), retryable=self._retryable, **more
         )
-        build = bring_about(_cluster(context), task, log).build
+        build = bring_about(context.cluster, task, log).build
         log.build = build.name
         log.stages.update(build.stages or {})
 
@@ -141,7 +130,7 @@ class _OpenShiftStrategy(Strategy):
 
     def _base(self, context: Context) -> BaseImage:
         if context.base not in self._bases:
-            self._bases[context.base] = inspect(_cluster(context), _namespace(context), context.base)
+            self._bases[context.base] = inspect(context.cluster, _namespace(context), context.base)
         return self._bases[context.base]
 
     def _require(self, base: BaseImage, context: BuildContext) -> None:
@@ -178,10 +167,6 @@ class S2iStrategy(_OpenShiftStrategy):
 
     def _complete(self, base: BaseImage, context: BuildContext) -> BuildContext:
         return context if base.is_builder else dataclasses.replace(context, files={**context.files, **scripts(context)})
-
-
-def _cluster(context: Context) -> Cluster:
-    return context.cluster
 
 
 def _namespace(context: Context) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from ...values.environment import Build, Image
 from ...values.errors import EngineError
 from ..failures import explain
+from ..image.base import by_digest
 from .inputs import commit_of
 
 ENDED = ("Complete", "Failed", "Error", "Cancelled")
@@ -86,8 +87,7 @@ def image_of(build: dict) -> Image | None:
     digest = ((status.get("output") or {}).get("to") or {}).get("imageDigest")
     if not pullspec or not digest or phase_of(build) != "Complete":
         return None
-    head, slash, last = pullspec.rpartition("/")
-    return Image(f"{head}{slash}{last.partition('@')[0].partition(':')[0]}@{digest}", digest, pullspec)
+    return Image(by_digest(pullspec, digest), digest, pullspec)
 
 
 def summary(build: dict, tail: Sequence[str] = (), log: str | None = None, failure: EngineError | None = None) -> Build:

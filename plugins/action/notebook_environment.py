@@ -11,5 +11,6 @@ class ActionModule(ProgressAction):
 
     def choose_module(self, arguments: dict) -> str:
         """Return the strategy itself where it is the name of a module of another collection."""
-        strategy = arguments.get("strategy")
-        return strategy if isinstance(strategy, str) and strategy.count(".") >= 2 else self.module_name
+        strategy = arguments.get("strategy") or "auto"
+        name = arguments.get("community") if strategy == "auto" else strategy
+        return name if isinstance(name, str) and name.count(".") >= 2 else self.module_name

@@ -27,7 +27,7 @@ from ._engine.environment.make import REUSE, make
 from ._engine.environment.openshift.environments import DockerStrategy, S2iStrategy
 from ._engine.environment.process import stream
 from ._engine.environment.store import Store
-from ._engine.environment.strategy import Context, Detection, Plan, Strategy
+from ._engine.environment.strategy import BuildOptions, Context, Detection, GitSource, ImageOptions, Plan, Strategy
 from ._engine.values.environment import Build, Environment, EnvironmentResult
 from ._engine.values.errors import EngineError
 from ._engine.values.resolution import Resolution
@@ -47,8 +47,46 @@ ARGUMENT_SPEC = {
     "namespace": {"type": "str"},
     "strategy": {"type": "str", "default": "auto"},
     "resolutions": {"type": "list", "elements": "dict", "required": True},
-    "source": {"type": "dict", "options": {"path": {"type": "path", "required": True}}},
+    "community": {"type": "str"},
+    "source": {
+        "type": "dict",
+        "options": {
+            "path": {"type": "path"},
+            "url": {"type": "str"},
+            "ref": {"type": "str"},
+            "context_dir": {"type": "str"},
+            "secret": {"type": "str", "no_log": False},
+        },
+        "mutually_exclusive": [("path", "url")],
+        "required_one_of": [("path", "url")],
+        "required_by": dict.fromkeys(("ref", "context_dir", "secret"), "url"),
+    },
     "base": {"type": "str"},
+    "repository": {"type": "str"},
+    "push_secret": {"type": "str", "no_log": False},
+    "image": {
+        "type": "dict",
+        "options": {
+            "packages": {"type": "list", "elements": "str", "default": []},
+            "labels": {"type": "dict", "default": {}},
+            "tests": {"type": "list", "elements": "str", "default": []},
+            "containerfile": {"type": "str"},
+            "multi_stage": {"type": "bool", "default": False},
+        },
+    },
+    "build": {
+        "type": "dict",
+        "options": {
+            "service_account": {"type": "str"},
+            "resources": {"type": "dict", "default": {}},
+            "node_selector": {"type": "dict", "default": {}},
+            "settings_config_map": {"type": "str"},
+            "settings_secret": {"type": "str", "no_log": False},
+            "builder_image": {"type": "str"},
+            "keep_complete": {"type": "int", "default": 1},
+            "keep_failed": {"type": "int", "default": 2},
+        },
+    },
     "reuse": {"type": "str", "default": "if-exists", "choices": list(REUSE)},
     "timeout": {"type": "int", "default": 1800},
     "cache_dir": {"type": "path"},
@@ -74,6 +112,7 @@ def _make(module, progress, strategies) -> dict:
             resolutions,
             strategy=params["strategy"],
             source=_directory(params["source"]),
+            git=_git(params["source"]),
             base=params["base"],
             reuse=params["reuse"],
             timeout=_positive(params, "timeout"),
@@ -87,8 +126,13 @@ def _make(module, progress, strategies) -> dict:
                 *(kind(lambda code: entry(code).retryable) for kind in (S2iStrategy, DockerStrategy)),
                 *strategies,
             ],
+            community=params["community"],
             cluster=cluster,
             namespace=params["namespace"],
+            repository=params["repository"],
+            push_secret=params["push_secret"],
+            image=_image(params["image"]),
+            build=BuildOptions(**params["build"] or {}),
             clean=functools.partial(clean, secrets=secrets(auth_options(params))) if cluster else without_credentials,
         )
     answer = _answer(results)
@@ -121,6 +165,7 @@ def _answer(results: list[EnvironmentResult]) -> dict:
         "environments": shown,
         "environment": first["environment"],
         "build": first["build"],
+        "warnings": list(dict.fromkeys(words for result in results for words in result.warnings)),
         "diff": {
             "before": _listed(before),
             "after": _listed(item for item in shown if item["build"]["phase"] != "Failed"),
@@ -159,11 +204,26 @@ def _resolution(number: int, item: dict) -> Resolution:
 
 
 def _directory(source: dict | None) -> str | None:
-    if source is None:
+    if source is None or source["path"] is None:
         return None
     if not os.path.isdir(source["path"]):
         raise EngineError(f"source.path names {source['path']}, which is no directory.", code="source_unavailable")
     return os.path.abspath(source["path"])
+
+
+def _git(source: dict | None) -> GitSource | None:
+    if source is None or source["url"] is None:
+        return None
+    return GitSource(source["url"], source["ref"], source["context_dir"], source["secret"])
+
+
+def _image(options: dict | None) -> ImageOptions:
+    if options is None:
+        return ImageOptions()
+    labels = {str(name): str(value) for name, value in options["labels"].items()}
+    return ImageOptions(
+        **{**options, "labels": labels, **{name: tuple(options[name]) for name in ("packages", "tests")}}
+    )
 
 
 def _positive(params: dict, name: str) -> int:

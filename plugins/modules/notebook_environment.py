@@ -53,6 +53,11 @@ options:
       - The full name of a strategy of another collection, such as V(acme.builders.conda), takes that one.
     type: str
     default: auto
+  community:
+    description:
+      - Full name of a strategy of another collection that V(auto) may take too, where it can work and ranks highest. Without
+        it, such a strategy is taken only where O(strategy) names it.
+    type: str
   namespace:
     description:
       - The namespace that images are made in. The default is that of the context, or of the pod, else C(default).
@@ -65,13 +70,26 @@ options:
     elements: dict
     required: true
   source:
-    description: The tree that the notebooks belong to.
+    description: The tree that the notebooks belong to, as a directory or as a repository that the cluster itself fetches.
     type: dict
     suboptions:
       path:
         description: Directory that paths in requirement lines are relative to.
         type: path
-        required: true
+      url:
+        description: URL of a git repository, for strategies that build in a cluster.
+        type: str
+      ref:
+        description: Branch, tag or commit. The default is the repository's default branch.
+        type: str
+      context_dir:
+        description: The directory of the repository that paths in requirement lines are relative to.
+        type: str
+      secret:
+        description:
+          - Name of the Secret in O(namespace) with the credentials for O(source.url), of the type C(kubernetes.io/basic-auth) or
+            C(kubernetes.io/ssh-auth).
+        type: str
   base:
     description:
       - What to build upon. For the strategy V(venv) an interpreter, as a path or a version such as V(3.11).
@@ -81,6 +99,75 @@ options:
         module itself runs with preferred.
       - For root, only interpreters count that other users can reach, since notebooks run without root's rights.
     type: str
+  repository:
+    description:
+      - Where images are pushed to, without a tag, such as V(registry.example.com/team/notebooks). Each key is a tag of it.
+      - For the strategies that push to a registry; those of OpenShift put images into an image stream.
+    type: str
+  push_secret:
+    description: Name of the Secret in O(namespace), of the type C(kubernetes.io/dockerconfigjson), that may push to O(repository).
+    type: str
+  image:
+    description: What an image holds beside the requirements. All of it is part of the content key.
+    type: dict
+    suboptions:
+      packages:
+        description: Packages of the image's own package manager, which is looked for (apt, dnf, microdnf, apk).
+        type: list
+        elements: str
+        default: []
+      labels:
+        description: Labels of the image.
+        type: dict
+        default: {}
+      tests:
+        description: Commands of a shell that have to succeed in the image before it is pushed.
+        type: list
+        elements: str
+        default: []
+      containerfile:
+        description:
+          - Path of a Containerfile or Dockerfile of yours, relative to O(source). Its last stage is completed with what runs
+            notebooks and what they require; what it should not do is warned of.
+        type: str
+      multi_stage:
+        description: Build wheels in a stage of their own, so that compilers and caches stay out of the image.
+        type: bool
+        default: false
+  build:
+    description: How builds in a cluster go about their work. Nothing of it is part of the content key.
+    type: dict
+    suboptions:
+      service_account:
+        description: Service account that builds run as.
+        type: str
+      resources:
+        description: Requests and limits of a build, as those of a container.
+        type: dict
+        default: {}
+      node_selector:
+        description: Labels of the nodes that builds run on.
+        type: dict
+        default: {}
+      settings_config_map:
+        description:
+          - Name of a ConfigMap in O(namespace) whose entries C(pip.conf), C(ca-bundle.crt), C(http_proxy), C(https_proxy) and
+            C(no_proxy) hold while a build runs. They never get into the image.
+        type: str
+      settings_secret:
+        description: The same as O(build.settings_config_map), as a Secret. Where both are given, its entries count.
+        type: str
+      builder_image:
+        description: Image that has buildah, for the strategies that need one.
+        type: str
+      keep_complete:
+        description: How many complete builds of a key are kept.
+        type: int
+        default: 1
+      keep_failed:
+        description: How many failed builds of a key are kept.
+        type: int
+        default: 2
   reuse:
     description:
       - What to do with an environment that exists.

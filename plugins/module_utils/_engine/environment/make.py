@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..cluster.client import Cluster
 from ..values.environment import Build, Environment, EnvironmentResult
 from ..values.errors import EngineError
 from ..values.paths import default_cache_dir
@@ -46,9 +45,9 @@ def make(
     check: bool = False,
     progress: Callable[[dict], None] | None = None,
     strategies: Iterable[Strategy] = (),
-    cluster: Cluster | None = None,
-    namespace: str | None = None,
+    community: str | None = None,
     clean: Callable[[str], str] = without_credentials,
+    **more,
 ) -> list[EnvironmentResult]:
     """Make or find the environments that the resolutions need, one result for each distinct content key.
 
@@ -57,16 +56,16 @@ def make(
     reuse: ``if-exists``, ``never`` (always build) or ``verify`` (check what is found, build where it is unsound).
     timeout: seconds for one build. max_size, max_age: bytes and seconds of unused environments to keep.
     check: only say what would be built (phase ``Planned``). progress: called with each event.
-    strategies: further ones beside ``venv``. cluster, namespace: where images are made.
-    clean: takes out of a line of a log what nobody may read.
+    strategies: further ones beside ``venv``. community: the one of another collection that ``auto`` may take.
+    clean: takes out of a line of a log what nobody may read. more: further fields of the Context, by their names.
 
     A failed build (phase ``Failed``) does not stop the others. Raises EngineError where nothing can begin.
     """
     context = Context(
         cache_dir=cache_dir or default_cache_dir(), base=base, installer=installer, timeout=timeout,
-        max_size=max_size, max_age=max_age, cluster=cluster, namespace=namespace, **({"source": source} if source else {}),
+        max_size=max_size, max_age=max_age, **({"source": source} if source else {}), **more,
     )  # fmt: skip
-    chosen = Registry([VenvStrategy(), *strategies]).choose(strategy, context)
+    chosen = Registry([VenvStrategy(), *strategies]).choose(strategy, context, community)
     report = progress or (lambda _event: None)
     groups = _group(chosen, context, resolutions)
     results = [_one(chosen, context, group, reuse, check, report, clean) for group in groups]
@@ -122,6 +121,7 @@ def _one(
         requirements=group.plan.requirements,
         build=build,
         environment=environment,
+        warnings=group.plan.warnings,
     )
 
 

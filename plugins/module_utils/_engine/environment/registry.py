@@ -8,6 +8,12 @@ from collections.abc import Iterable
 from ..values.errors import EngineError
 from .strategy import Context, Strategy
 
+# Names that users may know, and the way to go.
+_GONE = {
+    "kaniko": "Kaniko is archived by its makers since June 2025 and has no strategy: choose buildah, which builds in a Job of"
+    " any Kubernetes as well, or shipwright."
+}
+
 
 class Registry:
     """Holds strategies; ``auto`` is not one of them but the choice among them."""
@@ -27,13 +33,16 @@ class Registry:
         """Return the names, sorted."""
         return sorted(self._strategies)
 
-    def choose(self, name: str, context: Context) -> Strategy:
+    def choose(self, name: str, context: Context, community: str | None = None) -> Strategy:
         """Return the strategy of that name, or for ``auto`` the best one available here.
 
+        community: the strategy of another collection that ``auto`` may take too.
         Raises EngineError for an unknown name, and (``environment_setup_failed``) one that says what each lacks.
         """
         if name != "auto":
             strategy = self._strategies.get(name)
+            if name in _GONE:
+                raise EngineError(_GONE[name])
             if strategy is None:
                 raise EngineError(
                     f"There is no strategy {name}: choose auto, {', '.join(self.names())} or the full name of a strategy"
@@ -45,7 +54,7 @@ class Registry:
             return strategy
         reasons = []
         for strategy in sorted(self._strategies.values(), key=lambda strategy: -strategy.rank):
-            if strategy.community:
+            if strategy.rank < 0 or (strategy.community and strategy.name != community):
                 continue
             found = strategy.detect(context)
             if found.available:

@@ -14,6 +14,55 @@ from .buildlog import BuildLog
 
 
 @dataclass(frozen=True)
+class GitSource:
+    """A repository that the cluster fetches itself.
+
+    ref: branch, tag or commit; None = the default branch. context_dir: the directory in it that counts. secret: name of the
+    Secret in the namespace that holds the credentials (types ``kubernetes.io/basic-auth``, ``kubernetes.io/ssh-auth``).
+    """
+
+    url: str
+    ref: str | None = None
+    context_dir: str | None = None
+    secret: str | None = None
+
+
+@dataclass(frozen=True)
+class ImageOptions:
+    """What an image holds beside the requirements; all of it is part of the content key.
+
+    packages: of the image's own package manager (apt, dnf, microdnf, apk). labels: of the image. tests: commands of a shell
+    that have to succeed in the image before it is pushed. containerfile: path of the user's own, relative to the source.
+    multi_stage: build wheels in a stage of their own, so that what only the build needs stays out.
+    """
+
+    packages: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    tests: tuple[str, ...] = ()
+    containerfile: str | None = None
+    multi_stage: bool = False
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """How a build in a cluster goes about its work; nothing of it is part of the content key.
+
+    settings_config_map, settings_secret: objects whose entries ``pip.conf``, ``ca-bundle.crt``, ``http_proxy``,
+    ``https_proxy`` and ``no_proxy`` hold during the build, and never get into the image. resources: as of a container.
+    builder_image: has buildah, for the strategies that need one. keep_complete, keep_failed: builds of a key that are kept.
+    """
+
+    service_account: str | None = None
+    resources: dict = field(default_factory=dict)
+    node_selector: dict[str, str] = field(default_factory=dict)
+    settings_config_map: str | None = None
+    settings_secret: str | None = None
+    builder_image: str | None = None
+    keep_complete: int = 1
+    keep_failed: int = 2
+
+
+@dataclass(frozen=True)
 class Context:
     """What holds for all environments of one call.
 
@@ -23,6 +72,8 @@ class Context:
     installer: ``auto``, ``uv`` or ``pip``. timeout: seconds for one build; None = no limit.
     max_size, max_age: bytes and seconds of unused environments to keep; None = no limit.
     cluster: where images are made, None without one. namespace: there; None = that of the connection.
+    git: the source, where the cluster fetches it. repository: where images are pushed to, without a tag, for strategies that
+    push to a registry. push_secret: name of the Secret (``kubernetes.io/dockerconfigjson``) for it. image, build: see there.
     """
 
     cache_dir: str
@@ -34,6 +85,11 @@ class Context:
     max_age: float | None = None
     cluster: Cluster | None = None
     namespace: str | None = None
+    git: GitSource | None = None
+    repository: str | None = None
+    push_secret: str | None = None
+    image: ImageOptions = ImageOptions()
+    build: BuildOptions = BuildOptions()
 
 
 @dataclass(frozen=True)
@@ -51,21 +107,22 @@ class Plan:
     key: content key; equal for everything that may share the environment, fit for a file name.
     requirements: the lines as the resolution has them. imports: top-level import names that must be importable
     afterwards, with the distribution expected to provide each.
-    details: the strategy's own, for its ``create``.
+    details: the strategy's own, for its ``create``. warnings: sentences for the user.
     """
 
     key: str
     requirements: tuple[str, ...]
     imports: dict = field(default_factory=dict)
     details: dict = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 class Strategy(abc.ABC):
     """One way to make environments.
 
     name: what users write in ``strategy``; for one of another collection the FQCN of its module.
-    rank: ``auto`` takes the available strategy of the highest rank.
-    community: comes from elsewhere; ``auto`` never takes it, a user has to name it.
+    rank: ``auto`` takes the available strategy of the highest rank, and none below 0.
+    community: comes from elsewhere; ``auto`` takes it only where the user allows it by name.
 
     Failures that the user can act on are raised as EngineError, with a code of the taxonomy.
     """

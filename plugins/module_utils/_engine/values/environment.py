@@ -73,7 +73,7 @@ class Image(Value):
 class EnvironmentResult(Value):
     """One distinct environment of a call, and the notebooks that share it.
 
-    environment is None when the build failed or is only planned.
+    environment is None when the build failed or is only planned. warnings: what to know about it.
     """
 
     key: str
@@ -81,3 +81,4 @@ class EnvironmentResult(Value):
     requirements: tuple[str, ...]
     build: Build
     environment: Environment | None = None
+    warnings: tuple[str, ...] = ()

@@ -11,15 +11,12 @@ from ...cluster.deadline import Deadline
 from ...cluster.removal import remove
 from ...values.environment import Environment
 from ...values.errors import EngineError
-from ...values.resolution import Resolution
 from ..buildlog import BuildLog
-from ..image.base import BaseImage, digest_in, is_image
-from ..image.context import BuildContext, compose
-from ..image.recipes import RECIPE, check, containerfile, scripts
-from ..key import content_key
-from ..lines import parse_all
-from ..strategy import Context, Detection, Plan, Strategy
-from ..venv_build import RUNNER
+from ..image.base import BaseImage
+from ..image.context import BuildContext
+from ..image.recipes import check, containerfile, scripts
+from ..image.strategy import ImageStrategy, namespace_of
+from ..strategy import Context, Detection, Plan
 from .base_images import inspect
 from .builds import CONFIGS, TAGS, Builds
 from .claim import claimed
@@ -29,42 +26,18 @@ from .s2i import PATIENCE, Task, bring_about
 _UNLIMITED = 86400.0
 
 
-class _OpenShiftStrategy(Strategy):
-    """What both have in common; retryable: whether a failure of this code may pass on another try."""
+class _OpenShiftStrategy(ImageStrategy):
+    """What both have in common."""
 
-    community = False
-
-    def __init__(self, retryable=lambda _code: False):
-        self._retryable = retryable
-        self._bases: dict[str, BaseImage] = {}
-
-    def detect(self, context: Context) -> Detection:
-        """Available where the cluster serves builds and image streams, and base names an image."""
-        if not is_image(context.base):
-            return Detection(
-                False, "base names no image to build upon, such as registry.example.com/team/notebook:2026."
-            )
-        if context.cluster is None:
-            return Detection(False, "no cluster is named (kubeconfig, or host and api_key).")
+    def _detect(self, context: Context) -> Detection:
         for group in ("build.openshift.io", "image.openshift.io"):
             if context.cluster.discovery.serves(group) is False:
                 return Detection(False, f"the cluster has no {group}, so it is no OpenShift.")
         return Detection(True, "builds of OpenShift")
 
-    def plan(self, context: Context, resolution: Resolution) -> Plan:
-        """Return the image that a resolution needs. A tag of the base is looked up once, its digest is part of the key."""
-        lines = parse_all(resolution.requirements, context.source)
-        prepared, base = compose(lines, RUNNER), self._base_digest(context)
-        return Plan(
-            key=content_key(self.name, RECIPE, {"digest": base}, lines, RUNNER),
-            requirements=resolution.requirements,
-            imports=resolution.top_level_imports(),
-            details={"context": prepared},
-        )
-
     def find(self, context: Context, key: str) -> Environment | None:
         """Return the image that the key's tag stands for."""
-        found = context.cluster.find(TAGS.path(_namespace(context), tag_of(key)))
+        found = context.cluster.find(TAGS.path(namespace_of(context), tag_of(key)))
         image = (found or {}).get("image") or {}
         if not image.get("dockerImageReference"):
             return None
@@ -75,11 +48,11 @@ class _OpenShiftStrategy(Strategy):
 
     def create(self, context: Context, plan: Plan, log: BuildLog, replace: bool = False) -> Environment:
         """Build, unless another run is at it: then its build is followed, and its image is ours too."""
-        cluster, namespace = context.cluster, _namespace(context)
+        cluster, namespace = context.cluster, namespace_of(context)
         if not replace and (found := self.find(context, plan.key)):
             return found
         deadline = Deadline.after(_UNLIMITED if context.timeout is None else context.timeout)
-        base = self._base(context)
+        base = self.base(context)
         self._require(base, plan.details["context"])
         for manifest in (stream(namespace), self._config(context, plan, base)):
             apply(cluster, manifest, deadline=deadline)
@@ -99,14 +72,14 @@ class _OpenShiftStrategy(Strategy):
 
     def delete(self, context: Context, key: str) -> bool:
         """Remove the tag, and the BuildConfig with its builds."""
-        cluster, namespace = context.cluster, _namespace(context)
+        cluster, namespace = context.cluster, namespace_of(context)
         cluster.delete(TAGS.path(namespace, tag_of(key)))
         remove(cluster, CONFIGS, Deadline.after(60), name=config_name(key), namespace=namespace, waiting=False)
         return True
 
     def _config(self, context: Context, plan: Plan, base: BaseImage) -> dict:
         return build_config(
-            _namespace(context), plan.key, self.name, base, plan.requirements, check(plan.imports), context.timeout
+            namespace_of(context), plan.key, self.name, base, plan.requirements, check(plan.imports), context.timeout
         )
 
     def _build(self, context: Context, plan: Plan, base: BaseImage, log: BuildLog, deadline: Deadline) -> None:
@@ -119,19 +92,14 @@ class _OpenShiftStrategy(Strategy):
         self, context: Context, log: BuildLog, deadline: Deadline, state: str, config: str, **more
     ) -> None:
         task = Task(
-            state, config, namespace=_namespace(context), timeout=deadline.left(), retryable=self._retryable, **more
+            state, config, namespace=namespace_of(context), timeout=deadline.left(), retryable=self._retryable, **more
         )
         build = bring_about(context.cluster, task, log).build
         log.build = build.name
         log.stages.update(build.stages or {})
 
-    def _base_digest(self, context: Context) -> str:
-        return digest_in(context.base) or self._base(context).digest
-
-    def _base(self, context: Context) -> BaseImage:
-        if context.base not in self._bases:
-            self._bases[context.base] = inspect(context.cluster, _namespace(context), context.base)
-        return self._bases[context.base]
+    def _inspect(self, context: Context, reference: str) -> BaseImage:
+        return inspect(context.cluster, namespace_of(context), reference)
 
     def _require(self, base: BaseImage, context: BuildContext) -> None:
         """Raise EngineError where the strategy cannot build this upon this base."""
@@ -167,7 +135,3 @@ class S2iStrategy(_OpenShiftStrategy):
 
     def _complete(self, base: BaseImage, context: BuildContext) -> BuildContext:
         return context if base.is_builder else dataclasses.replace(context, files={**context.files, **scripts(context)})
-
-
-def _namespace(context: Context) -> str:
-    return context.namespace or context.cluster.namespace

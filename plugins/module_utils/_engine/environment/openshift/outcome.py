@@ -8,24 +8,14 @@ from collections.abc import Sequence
 
 from ...values.environment import Build, Image
 from ...values.errors import EngineError
-from ..failures import explain
 from ..image.base import by_digest
+from ..image.words import closer, last_words
 from .inputs import commit_of
 
 ENDED = ("Complete", "Failed", "Error", "Cancelled")
 # Reasons (openshift/api, build/v1) of a build that waits for something that may come yet.
 _BLOCKED = ("CannotCreateBuildPod", "CannotRetrieveServiceAccount", "InvalidOutputReference", "InvalidImageReference",
             "MissingPushSecret", "CannotCreateBuildPodSpec")  # fmt: skip
-_NETWORK = re.compile(
-    r"could not resolve host|no such host|connection (?:refused|reset|timed out)|i/o timeout|tls handshake timeout"
-    r"|temporary failure in name resolution|network is unreachable|failed to connect to",
-    re.IGNORECASE,
-)
-_DENIED = re.compile(r"unauthorized|authentication required|denied|forbidden|\b40[13]\b", re.IGNORECASE)
-_INSTALLER = re.compile(
-    r"\b(?:pip3?|uv)\b|no matching distribution|resolutionimpossible|could not find a version", re.IGNORECASE
-)
-_COMPLAINT = re.compile(r"error|fatal|failed|denied|not found|unauthorized|unable|could not|no such", re.IGNORECASE)
 # reason: code, step
 _REASONS = {
     "FetchSourceFailed": ("source_unavailable", "fetching the source"),
@@ -119,7 +109,7 @@ def failure_of(build: dict, tail: Sequence[str], events: Sequence[str] = ()) -> 
     code, step = _REASONS.get(reason, ("build_failed", _last_stage(status)))
     if phase_of(build) == "Cancelled":
         code, step = _REASONS["CancelledBuild"]
-    words = _words(tail) or status.get("message") or "no reason was given"
+    words = last_words(tail) or status.get("message") or "no reason was given"
     code, words = _closer(code, step, words, tail, events)
     limit = (build.get("spec") or {}).get("completionDeadlineSeconds")
     if reason in ("GenericBuildFailed", "") and limit and (status.get("duration") or 0) / 1e9 >= limit:
@@ -131,29 +121,14 @@ def failure_of(build: dict, tail: Sequence[str], events: Sequence[str] = ()) -> 
 
 def _closer(code: str, step: str, words: str, tail: Sequence[str], events: Sequence[str]) -> tuple[str, str]:
     """Return a code and words that tell more than the build's reason does, where the log or the events do."""
-    text = "\n".join(tail)
     if code == "build_pod_refused" and events:
         words = events[-1]
         if "exceeded quota" in words:
             return "quota_exceeded", words
         return ("builder_account_missing" if _ACCOUNT.search(words) else code), words
-    if code in ("source_unavailable", "builder_image_unavailable", "image_push_failed") and _NETWORK.search(text):
-        return "network_unavailable", words
-    if code == "image_push_failed" and _DENIED.search(text):
-        return "image_push_denied", words
-    if code == "build_failed" and step in ("assemble", "the Dockerfile") and _INSTALLER.search(text):
-        told = explain(tail, ())
-        if told.code != "dependency_install_failed":
-            return told.code, told.message
-    return code, words
+    return closer(code, step in ("assemble", "the Dockerfile"), words, tail)
 
 
 def _last_stage(status: dict) -> str:
     stages = status.get("stages") or ()
     return stages[-1]["name"] if stages else "running the build pod"
-
-
-def _words(tail: Sequence[str]) -> str:
-    """Return the last line that complains, else the last line."""
-    told = [line for line in tail if _COMPLAINT.search(line)] or list(tail)
-    return " ".join(told[-1].split())[:400] if told else ""

@@ -25,6 +25,7 @@ from ._engine.environment.key import content_key
 from ._engine.environment.lines import parse, without_credentials
 from ._engine.environment.make import REUSE, make
 from ._engine.environment.openshift.environments import DockerStrategy, S2iStrategy
+from ._engine.environment.pods.buildah import BuildahStrategy
 from ._engine.environment.process import stream
 from ._engine.environment.store import Store
 from ._engine.environment.strategy import BuildOptions, Context, Detection, GitSource, ImageOptions, Plan, Strategy
@@ -40,6 +41,7 @@ __all__ = [
     "Store", "Strategy", "content_key", "main", "parse", "stream",
 ]  # fmt: skip
 
+_OWN = (S2iStrategy, DockerStrategy, BuildahStrategy)
 _INSTALL_FAILED = "dependency_install_failed"
 
 ARGUMENT_SPEC = {
@@ -122,10 +124,7 @@ def _make(module, progress, strategies) -> dict:
             max_age=_positive(params, "max_age") * 86400.0,
             check=module.check_mode,
             progress=progress,
-            strategies=[
-                *(kind(lambda code: entry(code).retryable) for kind in (S2iStrategy, DockerStrategy)),
-                *strategies,
-            ],
+            strategies=[*(kind(lambda code: entry(code).retryable) for kind in _OWN), *strategies],
             community=params["community"],
             cluster=cluster,
             namespace=params["namespace"],
@@ -144,8 +143,9 @@ def _make(module, progress, strategies) -> dict:
 
 
 def _cluster(module):
-    """Return the cluster that is named, where base is an image to build upon; else a context of nothing."""
-    if module.params["strategy"] == "venv" or not is_image(module.params["base"]):
+    """Return the cluster that is named, where there is an image to build upon; else a context of nothing."""
+    upon_image = is_image(module.params["base"]) or (module.params["image"] or {}).get("containerfile")
+    if module.params["strategy"] == "venv" or not upon_image:
         return contextlib.nullcontext()
     return connect(module) or contextlib.nullcontext()
 

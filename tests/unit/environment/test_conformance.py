@@ -49,3 +49,18 @@ def test_auto_takes_the_best_of_our_own_and_names_what_each_lacks(cache_dir):
         registry.choose("auto", nowhere)
     with pytest.raises(ValueError):
         registry.register(VenvStrategy())
+
+
+def test_auto_takes_a_strategy_of_another_collection_only_where_it_is_allowed(cache_dir):
+    context = Context(cache_dir=str(cache_dir))
+    foreign = example()
+    registry = Registry([VenvStrategy(), foreign])
+    assert registry.choose("auto", context, community="acme.builders.site").name == "venv", "of equal rank, ours"
+    foreign.rank = 99
+    assert registry.choose("auto", context, community="acme.builders.site") is foreign
+    assert registry.choose("auto", context, community="acme.builders.other").name == "venv"
+
+
+def test_kaniko_is_answered_with_the_way_to_go(cache_dir):
+    with pytest.raises(EngineError, match="Kaniko is archived.*choose buildah"):
+        Registry([VenvStrategy()]).choose("kaniko", Context(cache_dir=str(cache_dir)))

@@ -7,6 +7,12 @@ from __future__ import annotations
 _APPLY = "get create patch"
 _FOLLOW = "get list watch"
 
+# Following the pods of a build of ours.
+_PODS = (
+    ("", "pods", _FOLLOW),
+    ("", "pods/log", "get"),
+    ("", "events", "list"),
+)
 _POD_RUN = (
     ("batch", "jobs", f"{_APPLY} list watch delete"),
     ("", "pods", _FOLLOW),
@@ -47,5 +53,10 @@ WORK: dict[str, tuple[tuple[str, ...], ...]] = {
         ("", "pods", _FOLLOW),
         ("", "pods/log", "get"),
     ),
-    "buildah": _POD_RUN,
+    # Two runs that start the same build at once: the later one gets the Job that the earlier one made.
+    "buildah": (
+        ("batch", "jobs", "get create list watch delete"),
+        ("", "configmaps", f"{_APPLY} delete"),
+        *_PODS,
+    ),
 }

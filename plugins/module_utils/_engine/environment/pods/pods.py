@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A pod as data: its containers in the order in which they work, what holds it up, and which of them failed."""
+
+from __future__ import annotations
+
+from ...cluster.client import Cluster
+from ...cluster.deadline import Deadline
+from ...cluster.discovery import Resource
+
+PODS = Resource("", "v1", "pods", "Pod", True)
+_ENDED = ("Succeeded", "Failed")
+# Reasons for which the kubelet lets a container wait (kubernetes/pkg/kubelet/images, kuberuntime), and what they mean.
+_HELD = {
+    "ErrImagePull": "builder_image_unavailable",
+    "ImagePullBackOff": "builder_image_unavailable",
+    "InvalidImageName": "builder_image_unavailable",
+    "ErrImageNeverPull": "builder_image_unavailable",
+    "CreateContainerConfigError": "build_pod_refused",
+    "CreateContainerError": "build_pod_refused",
+}
+
+
+def newest(cluster: Cluster, namespace: str, selector: str, deadline: Deadline) -> dict | None:
+    """Return the newest pod with these labels, None where there is none."""
+    found = list(cluster.items(PODS.path(namespace), {"labelSelector": selector}, deadline))
+    return max(found, key=lambda pod: pod["metadata"].get("creationTimestamp") or "", default=None)
+
+
+def containers(pod: dict) -> list[str]:
+    """Return the names of its containers in the order in which they work."""
+    spec = pod["spec"]
+    return [one["name"] for one in (*(spec.get("initContainers") or ()), *spec["containers"])]
+
+
+def has_ended(pod: dict) -> bool:
+    """Return whether its phase is final."""
+    return (pod.get("status") or {}).get("phase") in _ENDED
+
+
+def has_begun(pod: dict) -> bool:
+    """Return whether a container of it runs, or did."""
+    return any(state.keys() & {"running", "terminated"} for _name, state in _states(pod))
+
+
+def container_has_ended(pod: dict, name: str) -> bool:
+    """Return whether a container of it has ended, or never will begin."""
+    return has_ended(pod) or any(one == name and "terminated" in state for one, state in _states(pod))
+
+
+def held_up(pod: dict) -> tuple[str, str] | None:
+    """Return a code of the taxonomy and the cluster's words for what keeps its containers from starting, if something does."""
+    for name, state in _states(pod):
+        waiting = state.get("waiting") or {}
+        if waiting.get("reason") in _HELD:
+            words = waiting.get("message") or waiting["reason"]
+            return _HELD[waiting["reason"]], f"container {name}: {words}"
+    for condition in (pod.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("reason") == "Unschedulable":
+            return "build_pod_refused", condition.get("message") or "no node can take it"
+    return None
+
+
+def failed(pod: dict) -> tuple[str, dict]:
+    """Return the container that failed first and how it ended; ``("", {})`` where none did."""
+    for name, state in _states(pod):
+        ended = state.get("terminated") or {}
+        if ended.get("exitCode"):
+            return name, ended
+    return "", {}
+
+
+def said(pod: dict, container: str) -> str:
+    """Return the termination message of a container (Kubernetes, "Customizing the termination message")."""
+    return next(
+        (state.get("terminated", {}).get("message") or "" for name, state in _states(pod) if name == container), ""
+    )
+
+
+def _states(pod: dict) -> list[tuple[str, dict]]:
+    status = pod.get("status") or {}
+    told = {
+        one["name"]: one.get("state") or {}
+        for one in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
+    }
+    return [(name, told[name]) for name in containers(pod) if name in told]

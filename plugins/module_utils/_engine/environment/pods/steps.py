@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The work of a build with buildah, as containers: build, check, push; the same in a Job, a TaskRun and a BuildStrategy."""
+
+from __future__ import annotations
+
+from ..image.recipes import PRELUDE, SETTINGS, check
+from ..strategy import Context, Plan
+from .record import items, record_name
+
+BUILDER_IMAGE = "quay.io/buildah/stable:v1.43.2"
+_CONTEXT, _WORK, _LOGIN = "/context", "/work", "/login"
+# A UID that no image knows, within what a user namespace maps.
+_ANY_USER = "54321:0"
+_BUILDAH = 'buildah --root "$HOME/storage" --runroot "$HOME/run" --storage-driver vfs'
+_BEGIN = f"""set -eu
+export HOME={_WORK}
+mkdir -p "$HOME/storage" "$HOME/run" "$HOME/tmp" "$HOME/context"
+export TMPDIR="$HOME/tmp" XDG_RUNTIME_DIR="$HOME/run" BUILDAH_ISOLATION=chroot
+{PRELUDE}
+"""
+_BUILD = f"""{_BEGIN}
+cp -rL {_CONTEXT}/* "$HOME/context/"
+set --
+for place in {" ".join(SETTINGS.values())}; do
+  if [ -d "$place" ]; then set -- "$@" --volume "$place:$place:ro"; fi
+done
+exec {_BUILDAH} build --layers=false "$@" --file "$HOME/context/Containerfile" --tag localhost/environment "$HOME/context"
+"""
+_CHECK = f"""{_BEGIN}
+made=$({_BUILDAH} from --pull=never localhost/environment)
+exec {_BUILDAH} run --user {_ANY_USER} --env HOME=/tmp "$made" -- "$@"
+"""
+_PUSH = f"""{_BEGIN}
+exec {_BUILDAH} push --digestfile "$DIGEST_FILE" localhost/environment "docker://$TARGET"
+"""
+
+
+def containers(context: Context, plan: Plan, target: str, digest_file: str, security: dict) -> list[dict]:
+    """Return the containers of a build, in the order in which they work.
+
+    target: what is pushed to. digest_file: path that gets the digest. security: their securityContext.
+    """
+    env = [{"name": "TARGET", "value": target}, {"name": "DIGEST_FILE", "value": digest_file}]
+    if context.push_secret:
+        env.append({"name": "REGISTRY_AUTH_FILE", "value": f"{_LOGIN}/config.json"})
+    common = {
+        "image": context.build.builder_image or BUILDER_IMAGE,
+        "env": env,
+        "workingDir": _WORK,
+        "securityContext": security,
+        "volumeMounts": _mounts(context),
+        **({"resources": context.build.resources} if context.build.resources else {}),
+    }
+    verify = check(plan.imports, context.image.tests)
+    return [
+        {"name": "build", "command": ["/bin/sh", "-c", _BUILD], **common},
+        {"name": "check", "command": ["/bin/sh", "-c", _CHECK, "check", *verify], **common},
+        {"name": "push", "command": ["/bin/sh", "-c", _PUSH], **common},
+    ]
+
+
+def volumes(context: Context, plan: Plan, files: dict[str, bytes]) -> list[dict]:
+    """Return the volumes that the containers mount."""
+    found = [
+        {"name": "context", "configMap": {"name": record_name(plan.key), "items": items(files)}},
+        {"name": "work", "emptyDir": {}},
+    ]
+    if context.build.settings_config_map:
+        found.append({"name": "settings-config", "configMap": {"name": context.build.settings_config_map}})
+    if context.build.settings_secret:
+        found.append({"name": "settings-secret", "secret": {"secretName": context.build.settings_secret}})
+    if context.push_secret:
+        login = [{"key": ".dockerconfigjson", "path": "config.json"}]
+        found.append({"name": "login", "secret": {"secretName": context.push_secret, "items": login}})
+    return found
+
+
+def _mounts(context: Context) -> list[dict]:
+    found = [
+        {"name": "context", "mountPath": _CONTEXT, "readOnly": True},
+        {"name": "work", "mountPath": _WORK},
+    ]
+    if context.build.settings_config_map:
+        found.append({"name": "settings-config", "mountPath": SETTINGS["config_map"], "readOnly": True})
+    if context.build.settings_secret:
+        found.append({"name": "settings-secret", "mountPath": SETTINGS["secret"], "readOnly": True})
+    if context.push_secret:
+        found.append({"name": "login", "mountPath": _LOGIN, "readOnly": True})
+    return found

@@ -17,7 +17,9 @@ NEEDS = needs_of("buildah", "team")
 
 def everything(site, token) -> list[str]:
     """Make an environment twice, fail to make one, and delete it, as the user; return what was said."""
-    site.server.pod_rules.add({"name": "*", "containers": {"push": {"message": DIGEST}}})
+    site.server.pod_rules.add(
+        {"name": "*", "seconds": 0.1, "containers": {"push": {"seconds": 0.1, "message": DIGEST}}}
+    )
     said = []
     for options in ({}, {"reuse": "never"}, {"reuse": "never", "build": _nowhere()}):
         (made,) = site.bring(BuildahStrategy(retryable), token=token, **options)

@@ -102,6 +102,21 @@ def complete(raw: dict, request: RunRequest, output: str, **known) -> RunResult:
     return RunResult.from_dict({**raw, "executed": target, **known})
 
 
+def from_pod(request: RunRequest, directory: str, digest: str) -> RunResult:
+    """Return the result that a pod delivered into directory. digest: of results.json, as the kubelet reports it.
+
+    Raises OSError, Corrupt.
+    """
+    result = complete(read_results(os.path.join(directory, "results.json"), digest), request, directory)
+    store(result, request)
+    return result
+
+
+def bare(request: RunRequest, **known) -> RunResult:
+    """Return the result of a run of which nothing arrived but its reason."""
+    return salvage({}, request, request.output, **known)
+
+
 def salvage(cells: dict, request: RunRequest, output: str, **known) -> RunResult:
     """Return the result of a run whose runner is gone: the cells that it told of and its last saved notebook."""
     os.makedirs(request.output, exist_ok=True)

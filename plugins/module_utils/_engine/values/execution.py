@@ -24,6 +24,11 @@ REASONS = (
     "results_missing",  # the runner ended without a results file
     "results_corrupt",  # the results file does not match its checksum
     "disk_full",  # no room for the run's own files
+    "image_unavailable",  # the image of the pod cannot be pulled
+    "pod_refused",  # the cluster does not make the pod, or does not start its containers
+    "pod_unschedulable",  # no node takes the pod
+    "pod_lost",  # the pod was evicted, deleted, or lost with its node
+    "quota_exceeded",  # a quota of the namespace leaves no room for the pod
     "interrupted",  # SIGINT or SIGTERM reached the launcher
 )
 

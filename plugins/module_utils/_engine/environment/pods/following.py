@@ -12,11 +12,11 @@ from ...cluster.discovery import Resource
 from ...cluster.errors import ClusterError
 from ...cluster.goals import PENDING, REACHED, Goal
 from ...cluster.logs import follow as follow_log
+from ...cluster.pods import PODS, container_has_ended, containers, has_begun, has_ended, held_up, newest
 from ...cluster.wait import wait
 from ...values.errors import EngineError
 from ..buildlog import BuildLog
 from .attempts import Attempts
-from .pods import PODS, container_has_ended, containers, has_begun, has_ended, held_up, newest
 
 _EVENTS = Resource("", "v1", "events", "Event", True)
 _GRACE = 10.0  # seconds without a line after which the rest of the log is given up, once the run has ended
@@ -96,7 +96,8 @@ class Following:
         self._pod_until(lambda pod: has_begun(pod) or has_ended(pod) or not held_up(pod), self._soon())
         held = held_up(self._pod)
         if held:
-            code, words = held
+            what, words = held
+            code = "builder_image_unavailable" if what == "image" else "build_pod_refused"
             raise EngineError(f"{self._name} cannot begin: {words.rstrip('.')}.", code)
 
     def _pod_until(self, done, deadline: Deadline) -> bool:
@@ -113,8 +114,9 @@ class Following:
         return not waited.pending
 
     def _refused(self) -> None:
-        """Raise why no pod was made, where the events tell."""
-        told = self._events(self._name, "FailedCreate")
+        """Raise why no pod was made, where the run itself or its events tell."""
+        outcome = self._attempts.judge(self._run)
+        told = [outcome.message] if outcome.message else self._events(self._name, "FailedCreate")
         if told:
             code = "quota_exceeded" if "exceeded quota" in told[-1] else "build_pod_refused"
             raise EngineError(f"The pod of {self._name} was refused: {told[-1].rstrip('.')}.", code)

@@ -3,20 +3,20 @@
 
 from __future__ import annotations
 
-from ...cluster.client import Cluster
-from ...cluster.deadline import Deadline
-from ...cluster.discovery import Resource
+from .client import Cluster
+from .deadline import Deadline
+from .discovery import Resource
 
 PODS = Resource("", "v1", "pods", "Pod", True)
 _ENDED = ("Succeeded", "Failed")
 # Reasons for which the kubelet lets a container wait (kubernetes/pkg/kubelet/images, kuberuntime), and what they mean.
 _HELD = {
-    "ErrImagePull": "builder_image_unavailable",
-    "ImagePullBackOff": "builder_image_unavailable",
-    "InvalidImageName": "builder_image_unavailable",
-    "ErrImageNeverPull": "builder_image_unavailable",
-    "CreateContainerConfigError": "build_pod_refused",
-    "CreateContainerError": "build_pod_refused",
+    "ErrImagePull": "image",
+    "ImagePullBackOff": "image",
+    "InvalidImageName": "image",
+    "ErrImageNeverPull": "image",
+    "CreateContainerConfigError": "config",
+    "CreateContainerError": "config",
 }
 
 
@@ -42,13 +42,18 @@ def has_begun(pod: dict) -> bool:
     return any(state.keys() & {"running", "terminated"} for _name, state in _states(pod))
 
 
+def container_has_begun(pod: dict, name: str) -> bool:
+    """Return whether a container of it runs, or did."""
+    return any(one == name and state.keys() & {"running", "terminated"} for one, state in _states(pod))
+
+
 def container_has_ended(pod: dict, name: str) -> bool:
     """Return whether a container of it has ended, or never will begin."""
     return has_ended(pod) or any(one == name and "terminated" in state for one, state in _states(pod))
 
 
 def held_up(pod: dict) -> tuple[str, str] | None:
-    """Return a code of the taxonomy and the cluster's words for what keeps its containers from starting, if something does."""
+    """Return what keeps its containers from starting (``image``, ``config`` or ``place``) with the cluster's words, if something does."""
     for name, state in _states(pod):
         waiting = state.get("waiting") or {}
         if waiting.get("reason") in _HELD:
@@ -56,7 +61,7 @@ def held_up(pod: dict) -> tuple[str, str] | None:
             return _HELD[waiting["reason"]], f"container {name}: {words}"
     for condition in (pod.get("status") or {}).get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("reason") == "Unschedulable":
-            return "build_pod_refused", condition.get("message") or "no node can take it"
+            return "place", condition.get("message") or "no node can take it"
     return None
 
 

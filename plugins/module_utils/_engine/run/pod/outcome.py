@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a pod tells of its notebook: that results can be taken over, that it failed, or that it is held up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...cluster.client import Cluster
+from ...cluster.deadline import Deadline
+from ...cluster.discovery import Resource
+from ...cluster.errors import ClusterError
+from ...cluster.pods import container_has_begun, failed, held_up, said
+from ...values.execution import RunRequest, RunResult
+from ..results import bare
+from .manifests import DELIVERY, NOTEBOOK
+
+_EVENTS = Resource("", "v1", "events", "Event", True)
+_REASONS = {"image": "image_unavailable", "config": "pod_refused", "place": "pod_unschedulable"}
+
+
+@dataclass
+class Seen:
+    """One pod. waits: its notebook has no outcome. digest: of its results. held: reason and words. runs: a container does."""
+
+    pod: str
+    waits: bool = True
+    runs: bool = False
+    digest: str = ""
+    held: tuple[str, str] | None = None
+
+
+def look(seen: Seen, pod: dict) -> str | None:
+    """Note what a pod tells; return ``deliver``, ``failed`` or ``held`` where that is news."""
+    phase = (pod.get("status") or {}).get("phase")
+    seen.runs = phase == "Running" or container_has_begun(pod, NOTEBOOK)
+    if not seen.waits:
+        return None
+    if container_has_begun(pod, DELIVERY) or phase == "Succeeded":
+        seen.waits, seen.digest = False, said(pod, NOTEBOOK).strip()
+        return "deliver"
+    if phase == "Failed":
+        seen.waits = seen.runs = False
+        return "failed"
+    before, now = seen.held, held_up(pod)
+    seen.held = (_REASONS[now[0]], now[1]) if now else None
+    return "held" if now and not before else None
+
+
+def failure(request: RunRequest, pod: dict) -> RunResult:
+    """Return the result of a notebook whose pod failed as a whole."""
+    status = pod.get("status") or {}
+    name, container, ended = pod["metadata"]["name"], *failed(pod)
+    words = status.get("message") or ended.get("message") or ended.get("reason") or "no reason was given"
+    if ended.get("reason") == "OOMKilled":
+        return bare(request, reason="out_of_memory", message=f"The pod {name} took more memory than its limit.")
+    if status.get("reason") == "DeadlineExceeded":
+        return bare(request, reason="run_timeout", message=f"The pod {name} took longer than its deadline.")
+    if container == NOTEBOOK and not status.get("reason"):
+        return bare(
+            request, reason="results_missing", message=f"The runner in the pod {name} ended by itself: {words}."
+        )
+    return bare(
+        request, reason="pod_lost", message=f"The pod {name} was lost ({status.get('reason') or words}): {words}."
+    )
+
+
+def refusal(cluster: Cluster, namespace: str, job: str) -> tuple[str, str] | None:
+    """Return a reason and a sentence where the events of a Job tell why it has no pods."""
+    query = {"fieldSelector": f"involvedObject.name={job}"}
+    try:
+        found = cluster.get(_EVENTS.path(namespace), query, Deadline.after(10)).get("items", ())
+    except ClusterError:
+        return None
+    told = [event.get("message", "") for event in found if event.get("reason") == "FailedCreate"]
+    if not told:
+        return None
+    reason = "quota_exceeded" if "exceeded quota" in told[-1] else "pod_refused"
+    return reason, f"The pods of the Job {job} are refused: {told[-1].rstrip('.')}."

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Notebooks run in pods of the stand-in."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.client import Cluster
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run.pod.launcher import Target, run_all
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run.pod.options import PodOptions
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.execution import RunRequest
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "unit" / "cluster")]
+from cluster_support import auth, grant, namespace  # noqa: E402, F401
+
+from tests.apiserver.actors.process import PATH, unavailable  # noqa: E402, F401
+from tests.apiserver.server import ApiServer  # noqa: E402, F401
+
+IMAGE = "registry.example.com/team/notebooks@sha256:" + "e" * 64
+
+
+def image() -> dict:
+    """Return an image that holds the environment of the tests."""
+    places = {os.path.realpath(place) for place in (sys.prefix, sys.base_prefix)}
+    return {"bind": {place: place for place in places}, "env": {"PATH": f"{sys.prefix}/bin:{PATH}"}, "user": 1000}
+
+
+@dataclass
+class Site:
+    server: ApiServer
+    directory: Path
+
+    def notebook(self, name: str, *cells: str) -> str:
+        made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+        made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        path = self.directory / "source" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(made, path)
+        return name
+
+    def run(
+        self, *notebooks: str, image: str = IMAGE, workers: int = 4, secrets=None, token=None, options=None, **fields
+    ):
+        """Run notebooks; return their results by notebook."""
+        found = {}
+        requests = [
+            (
+                image,
+                RunRequest(
+                    id=f"{number:064x}", python="python3", source=str(self.directory / "source"), notebook=name,
+                    output=str(self.directory / "out" / str(number)), **{"timeout": 120, **fields},
+                ),
+            )
+            for number, name in enumerate(notebooks)
+        ]  # fmt: skip
+        options = PodOptions(**{"patience": 0.3, **(options or {})})
+        with Cluster(auth(self.server, token)) as cluster:
+            target = Target(cluster, "team", options, secrets=secrets or {})
+            run_all(
+                requests, target, workers=workers, on_result=lambda result: found.setdefault(result.notebook, result)
+            )
+        return found
+
+    def executed(self, result) -> dict:
+        return json.loads(Path(result.executed).read_text(encoding="utf-8"))
+
+    def left(self) -> list[str]:
+        kinds = ("jobs.batch", "pods", "secrets")
+        return [f"{kind}/{one['metadata']['name']}" for kind in kinds for one in self.server.system.list(kind, "team")]

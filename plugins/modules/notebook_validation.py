@@ -18,8 +18,12 @@ description:
     notebook). The same work is not run again and is reported as cached, unless it ended in an infrastructure failure.
 author:
   - mlops.notebooks contributors (@mlops-notebooks)
+requirements:
+  - kubernetes, for notebooks in pods
 extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
   - mlops.notebooks.attributes
+  - mlops.notebooks.attributes.action_group
   - mlops.notebooks.progress
 attributes:
   check_mode:
@@ -56,11 +60,91 @@ options:
     default: []
   executor:
     description:
-      - How notebooks are run. V(process) runs them as processes of this machine; V(auto) chooses what the platform has, which on a
-        machine with no cluster is V(process).
+      - How notebooks are run. V(process) runs them as processes of this machine, in virtual environments. V(job) runs them in pods
+        of a cluster, in images, by Jobs.
+      - V(auto) takes for each notebook the one that suits its environment.
     type: str
-    choices: [auto, process]
+    choices: [auto, process, job]
     default: auto
+  namespace:
+    description: The namespace that pods run in. The default is that of the context, or of the pod, else C(default).
+    type: str
+  pod:
+    description:
+      - What is said of the pods that notebooks run in, in the form of the Kubernetes API. It is added to what the collection says,
+        and replaces none of it.
+    type: dict
+    suboptions:
+      resources:
+        description: Requests and limits of the notebook's container.
+        type: dict
+        default: {}
+      service_account:
+        description: Service account of the pods, for its pull secrets; its token is not mounted.
+        type: str
+      node_selector:
+        description: Labels of the nodes that pods run on.
+        type: dict
+        default: {}
+      tolerations:
+        description: Tolerations of the pods.
+        type: list
+        elements: dict
+        default: []
+      affinity:
+        description: Affinity of the pods.
+        type: dict
+        default: {}
+      priority_class:
+        description: Name of their priority class.
+        type: str
+      runtime_class:
+        description: Name of their runtime class.
+        type: str
+      image_pull_secrets:
+        description: Names of Secrets that may pull the images.
+        type: list
+        elements: str
+        default: []
+      labels:
+        description: Labels of Jobs and pods, beside those of the collection.
+        type: dict
+        default: {}
+      annotations:
+        description: Annotations of Jobs and pods, such as those that a secret injector acts on.
+        type: dict
+        default: {}
+      env_from:
+        description: ConfigMaps and Secrets whose entries are variables of the notebooks.
+        type: list
+        elements: dict
+        default: []
+      volumes:
+        description: Further volumes of the pods.
+        type: list
+        elements: dict
+        default: []
+      volume_mounts:
+        description: Where the notebook's container has them.
+        type: list
+        elements: dict
+        default: []
+      queue:
+        description: Name of a local queue of Kueue, which then decides when the pods begin.
+        type: str
+      patience:
+        description:
+          - Seconds that a pod may be held up before its notebook is given up, by an image that cannot be pulled, say. A pod that no node
+            takes is waited for as long as others of the same call run.
+        type: float
+        default: 60
+      on_cancel:
+        description:
+          - What becomes of the pods when the module is interrupted. What V(leave) leaves is taken up by the next call for the same
+            notebooks.
+        type: str
+        choices: [delete, leave]
+        default: delete
   parameters:
     description: Papermill parameters for every notebook.
     type: dict
@@ -163,7 +247,7 @@ options:
         type: str
         default: 64MiB
   workers:
-    description: Notebooks run at once; V(0) for one on each processor.
+    description: Notebooks run at once; V(0) for one on each processor, or for ten pods.
     type: int
     default: 0
   reuse:
@@ -320,61 +404,8 @@ planned:
   elements: str
 """
 
-from ansible_collections.mlops.notebooks.plugins.module_utils._ansible import PROGRESS_SPEC, main
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.validation.options import perform
-
-SETTINGS = {
-    "parameters": {"type": "dict"},
-    "timeout": {"type": "float"},
-    "cell_timeout": {"type": "float"},
-    "policies": {"type": "dict"},
-    "comparison": {"type": "dict"},
-}
-ARGUMENT_SPEC = {
-    **PROGRESS_SPEC,
-    "path": {"type": "path", "required": True},
-    "environments": {"type": "list", "elements": "dict", "required": True},
-    "resolutions": {"type": "list", "elements": "dict", "default": []},
-    "refused": {"type": "list", "elements": "dict", "default": []},
-    "executor": {"type": "str", "choices": ["auto", "process"], "default": "auto"},
-    "parameters": {"type": "dict", "default": {}},
-    "timeout": {"type": "float", "default": 1800},
-    "cell_timeout": {"type": "float", "default": 0},
-    "overrides": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            **SETTINGS,
-            "notebooks": {"type": "list", "elements": "str", "required": True},
-            "golden": {"type": "str"},
-        },
-    },
-    "policies": {"type": "dict", "default": {}},
-    "golden": {"type": "str"},
-    "comparison": {"type": "dict", "default": {}},
-    "exclude": {"type": "list", "elements": "str", "default": []},
-    "environment_variables": {"type": "dict", "default": {}},
-    "pass_variables": {"type": "list", "elements": "str", "default": [], "no_log": False},
-    "limits": {
-        "type": "dict",
-        "default": {},
-        "options": {
-            "memory": {"type": "str", "default": "4GiB"},
-            "cpu": {"type": "int", "default": 0},
-            "processes": {"type": "int", "default": 512},
-            "file_size": {"type": "str", "default": "4GiB"},
-            "output": {"type": "str", "default": "64MiB"},
-        },
-    },
-    "workers": {"type": "int", "default": 0},
-    "reuse": {"type": "bool", "default": True},
-    "max_age": {"type": "int", "default": 90},
-    "repair": {"type": "int", "default": 0},
-    "retries": {"type": "int", "default": 1},
-    "fail_on": {"type": "str", "default": "never"},
-    "cache_dir": {"type": "path"},
-}
+from ansible_collections.mlops.notebooks.plugins.module_utils._ansible import main
+from ansible_collections.mlops.notebooks.plugins.module_utils._validation import ARGUMENT_SPEC, perform
 
 if __name__ == "__main__":
     main(ARGUMENT_SPEC, perform, supports_check_mode=True)

@@ -11,7 +11,12 @@ from pathlib import Path
 
 import nbformat
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.client import Cluster
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run.pod.launcher import Target, run_all
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.deadline import Deadline
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.discovery import Resource
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.goals import absent
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.pods import PODS
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.wait import wait
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run.pod.launcher import JOBS, Target, run_all
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run.pod.options import PodOptions
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.execution import RunRequest
 
@@ -22,6 +27,7 @@ from cluster_support import auth, grant, namespace  # noqa: E402, F401
 from tests.apiserver.actors.process import PATH, unavailable  # noqa: E402, F401
 from tests.apiserver.server import ApiServer  # noqa: E402, F401
 
+SECRETS = Resource("", "v1", "secrets", "Secret", True)
 IMAGE = "registry.example.com/team/notebooks@sha256:" + "e" * 64
 
 
@@ -70,6 +76,11 @@ class Site:
     def executed(self, result) -> dict:
         return json.loads(Path(result.executed).read_text(encoding="utf-8"))
 
-    def left(self) -> list[str]:
-        kinds = ("jobs.batch", "pods", "secrets")
-        return [f"{kind}/{one['metadata']['name']}" for kind in kinds for one in self.server.system.list(kind, "team")]
+    def emptied(self) -> bool:
+        """Wait until nothing of ours is there; return whether that came."""
+        with Cluster(auth(self.server)) as cluster:
+            for kind in (JOBS, PODS, SECRETS):
+                names = [one["metadata"]["name"] for one in cluster.items(kind.path("team"))]
+                if names and wait(cluster, kind, names, absent(), Deadline.after(30), namespace="team").pending:
+                    return False
+        return True

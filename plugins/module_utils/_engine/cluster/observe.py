@@ -37,7 +37,7 @@ class _Observing(_Waiting):
 
     def __init__(self, cluster, resource, selector, deadline, on_change, on_gone, going, namespace):
         super().__init__(
-            cluster, resource, (), Goal(lambda _found: PENDING), deadline, namespace, selector, None, on_change
+            cluster, resource, (), Goal(lambda _found: PENDING), deadline, namespace, selector, None, on_change, None
         )
         self.open = {"the listener"}
         self._gone, self._going = on_gone, going

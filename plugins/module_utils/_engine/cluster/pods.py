@@ -8,6 +8,7 @@ from .deadline import Deadline
 from .discovery import Resource
 
 PODS = Resource("", "v1", "pods", "Pod", True)
+STEP = "step-"  # how Tekton calls the containers that are steps (tektoncd/pipeline, pkg/pod); the others are its own
 _ENDED = ("Succeeded", "Failed")
 # Reasons for which the kubelet lets a container wait (kubernetes/pkg/kubelet/images, kuberuntime), and what they mean.
 _HELD = {
@@ -21,8 +22,9 @@ _HELD = {
 
 
 def newest(cluster: Cluster, namespace: str, selector: str, deadline: Deadline) -> dict | None:
-    """Return the newest pod with these labels, None where there is none."""
-    found = list(cluster.items(PODS.path(namespace), {"labelSelector": selector}, deadline))
+    """Return the newest pod with these labels that is not going away, None where there is none."""
+    listed = cluster.items(PODS.path(namespace), {"labelSelector": selector}, deadline)
+    found = [pod for pod in listed if not pod["metadata"].get("deletionTimestamp")]
     return max(found, key=lambda pod: pod["metadata"].get("creationTimestamp") or "", default=None)
 
 
@@ -32,14 +34,21 @@ def containers(pod: dict) -> list[str]:
     return [one["name"] for one in (*(spec.get("initContainers") or ()), *spec["containers"])]
 
 
+def workers(pod: dict) -> list[str]:
+    """Return the names of those that do the work: the steps, where it has steps of Tekton's."""
+    names = containers(pod)
+    return [name for name in names if name.startswith(STEP)] or names
+
+
 def has_ended(pod: dict) -> bool:
     """Return whether its phase is final."""
     return (pod.get("status") or {}).get("phase") in _ENDED
 
 
 def has_begun(pod: dict) -> bool:
-    """Return whether a container of it runs, or did."""
-    return any(state.keys() & {"running", "terminated"} for _name, state in _states(pod))
+    """Return whether a container of it that does the work runs, or did."""
+    known = workers(pod)
+    return any(name in known and state.keys() & {"running", "terminated"} for name, state in _states(pod))
 
 
 def container_has_begun(pod: dict, name: str) -> bool:
@@ -70,8 +79,14 @@ def failed(pod: dict) -> tuple[str, dict]:
     for name, state in _states(pod):
         ended = state.get("terminated") or {}
         if ended.get("exitCode"):
-            return name, ended
+            # The message of a step is a note of Tekton's to itself.
+            return name, {**ended, "message": ""} if name.startswith(STEP) else ended
     return "", {}
+
+
+def succeeded(pod: dict, name: str) -> bool:
+    """Return whether a container of it ended with the status 0."""
+    return any(one == name and (state.get("terminated") or {}).get("exitCode", 1) == 0 for one, state in _states(pod))
 
 
 def said(pod: dict, container: str) -> str:

@@ -7,6 +7,10 @@ import os
 import re
 from pathlib import Path
 
+from ..cluster.client import Cluster
+from ..platform.detect import kind_of
+from ..run.pod.launcher import Target
+from ..run.pod.options import PodOptions
 from ..values.base import plain
 from ..values.environment import EnvironmentResult
 from ..values.errors import EngineError
@@ -15,18 +19,20 @@ from ..values.resolution import Resolution
 from .pipeline import validate
 from .spec import Settings, Spec
 
+_PODS = 10  # at once, where nothing is said
 _UNITS = {"": 1, "b": 1, **{letter: 1000**power for power, letter in enumerate("kmgt", 1)}}
 _UNITS |= {f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)}
 _UNITS |= {f"{letter}i": 1024**power for power, letter in enumerate("kmgt", 1)}
 _UNITS |= {f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)}
 
 
-def perform(module, progress) -> dict:
+def perform(module, progress, cluster: Cluster | None = None) -> dict:
     """Do what the module ``notebook_validation`` is asked, and return its result.
 
+    cluster: where notebooks are run whose environment is an image.
     Raises EngineError for bad options, and, with the result in its details, where ``fail_on`` matches.
     """
-    outcome = validate(_spec(module.params), progress, dry_run=module.check_mode)
+    outcome = validate(_spec(module.params, cluster), progress, dry_run=module.check_mode)
     result = {
         "changed": outcome.changed,
         "verdicts": plain(outcome.verdicts),
@@ -59,11 +65,14 @@ def byte_count(text: str, name: str) -> int | None:
     return int(float(match[1]) * unit) or None
 
 
-def _spec(params: dict) -> Spec:
+def _spec(params: dict, cluster: Cluster | None) -> Spec:
     limits = params["limits"] or {}
+    environments = _environments(params)
+    target = _target(cluster, params, environments)
     return Spec(
         path=Path(params["path"]).absolute(),
-        environments=_environments(params["environments"]),
+        environments=environments,
+        target=target,
         resolutions=tuple(_values(Resolution, params["resolutions"], "resolutions")),
         refused=_refused(params["refused"]),
         defaults=Settings(
@@ -85,7 +94,7 @@ def _spec(params: dict) -> Spec:
             file_size=byte_count(limits.get("file_size", "4GiB"), "limits.file_size"),
             output=byte_count(limits.get("output", "64MiB"), "limits.output"),
         ),
-        workers=params["workers"] or os.cpu_count() or 1,
+        workers=params["workers"] or (_PODS if target else os.cpu_count() or 1),
         **{name: params[name] for name in ("reuse", "max_age", "repair", "retries", "fail_on", "cache_dir")},
     )
 
@@ -107,15 +116,39 @@ def _passed(names: list[str]) -> dict:
     return {name: os.environ[name] for name in names}
 
 
-def _environments(items: list[dict]) -> tuple[EnvironmentResult, ...]:
-    found = tuple(_values(EnvironmentResult, items, "environments"))
+def _environments(params: dict) -> tuple[EnvironmentResult, ...]:
+    """Return the environments, each fit for the executor that is asked for."""
+    found = tuple(_values(EnvironmentResult, params["environments"], "environments"))
     for one in found:
-        if one.environment and one.environment.kind == "image":
+        kind = one.environment.kind if one.environment else None
+        if kind == "image" and params["executor"] == "process":
             raise EngineError(
-                f"The environment of {one.notebooks[0]} is the image {one.environment.reference}, and notebooks are run in"
-                " virtual environments of this machine only: make one with strategy venv."
+                f"The environment of {one.notebooks[0]} is the image {one.environment.reference}, and the executor process runs"
+                " notebooks in virtual environments of this machine: choose the executor job, or the strategy venv."
+            )
+        if kind == "venv" and params["executor"] == "job":
+            raise EngineError(
+                f"The environment of {one.notebooks[0]} is a virtual environment of this machine, and the executor job runs"
+                " notebooks in images: make one with a strategy that does, or choose the executor process."
             )
     return found
+
+
+def _target(cluster: Cluster | None, params: dict, environments: tuple[EnvironmentResult, ...]) -> Target | None:
+    """Return where pods run; None where none is needed. Raises EngineError where one is, and no cluster is named."""
+    images = [one for one in environments if one.environment and one.environment.kind == "image"]
+    if not images:
+        return None
+    if cluster is None:
+        raise EngineError(
+            f"The environment of {images[0].notebooks[0]} is an image, and no cluster is named to run it in: give kubeconfig, or"
+            " host and api_key.",
+            "cluster_config",
+        )
+    return Target(
+        cluster, params["namespace"] or cluster.namespace, PodOptions.of(params["pod"] or {}),
+        gives_uid=kind_of(cluster.discovery)[0] == "openshift",
+    )  # fmt: skip
 
 
 def _values(kind, items: list[dict], name: str):

@@ -15,6 +15,7 @@ from ..environment.store import Store
 from ..notebook.golden.compare import compare
 from ..report.summary import summarize
 from ..requirements.names import distribution_of
+from ..run.pod import launcher as pods
 from ..run.process import run_all
 from ..values.execution import RunResult
 from ..values.paths import default_cache_dir
@@ -94,19 +95,30 @@ class _Session:
     def run(self, works: list[Work]) -> None:
         """Run the works to their ends: again after infrastructure failures, repaired after missing modules."""
         self._memory.open()
-        delay = RETRY_DELAY
+        delay, number = RETRY_DELAY, 0
         while works:
-            self._again, self._broken = [], []
-            outputs = {work.key: (work, self._memory.workspace()) for work in works}
-            requests = [work.request(self._spec, output) for work, output in outputs.values()]
-            with contextlib.ExitStack() as held:
-                for key in {work.environment.key for work in works}:
-                    held.enter_context(self._store.using(key))
-                run_all(requests, workers=self._spec.workers, on_result=functools.partial(self._take, outputs))
+            self._again, self._broken, number = [], [], number + 1
+            self._run_here([work for work in works if not work.image])
+            self._run_in_pods([work for work in works if work.image], number)
             if self._again:
                 time.sleep(delay)
                 delay *= 2
             works = self._again + self._repair(self._broken)
+
+    def _run_here(self, works: list[Work]) -> None:
+        outputs = {work.key: (work, self._memory.workspace()) for work in works}
+        requests = [work.request(self._spec, output) for work, output in outputs.values()]
+        with contextlib.ExitStack() as held:
+            for key in {work.environment.key for work in works}:
+                held.enter_context(self._store.using(key))
+            run_all(requests, workers=self._spec.workers, on_result=functools.partial(self._take, outputs))
+
+    def _run_in_pods(self, works: list[Work], number: int) -> None:
+        outputs = {work.key: (work, self._memory.workspace()) for work in works}
+        requests = [(work.image, work.request(self._spec, output)) for work, output in outputs.values()]
+        target = self._spec.target and replace(self._spec.target, round=number, secrets=self._spec.secrets)
+        take = functools.partial(self._take, outputs)
+        pods.run_all(requests, target, workers=self._spec.workers, on_result=take)
 
     def end(self, verdict: Verdict) -> None:
         """Set the verdict of a notebook and say so."""

@@ -8,6 +8,7 @@ import keyword
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..run.pod.launcher import Target
 from ..values.base import Value
 from ..values.environment import EnvironmentResult
 from ..values.errors import EngineError
@@ -45,6 +46,7 @@ class Spec:
     dictionaries are merged, other settings replaced.
     golden: directory relative to path that mirrors the notebooks, or None.
     repair: rounds of adding a missing module and running again. retries: runs again after an infrastructure failure.
+    target: where notebooks whose environment is an image are run, None without a cluster.
     environment, secrets: variables handed to the notebooks; the values of secrets are hidden wherever text is shown.
     """
 
@@ -66,6 +68,7 @@ class Spec:
     retries: int = 1
     fail_on: str = "never"
     cache_dir: str | None = None
+    target: Target | None = None
 
     def settings(self, notebook: str) -> Settings:
         """Return the settings of one notebook: the defaults with each override that names it."""

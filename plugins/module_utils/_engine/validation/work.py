@@ -40,6 +40,12 @@ class Work:
     found: tuple[str, ...] = ()
     failed: Verdict | None = None
 
+    @property
+    def image(self) -> str | None:
+        """The image that it runs in, None where it runs on this machine."""
+        found = self.environment.environment
+        return found.reference if found and found.kind == "image" else None
+
     def request(self, spec: Spec, output: str) -> RunRequest:
         """Return the run to ask for, with its results in the directory output."""
         return RunRequest(
@@ -51,7 +57,8 @@ class Work:
             parameters=self.settings.parameters or None,
             timeout=self.settings.timeout,
             cell_timeout=self.settings.cell_timeout,
-            environment={**spec.environment, **spec.secrets} or None,
+            # Pods have the secrets from an object of their own.
+            environment={**spec.environment, **({} if self.image else spec.secrets)} or None,
             limits=spec.limits,
             exclude=spec.exclude,
         )

@@ -21,7 +21,6 @@ from ...cluster.errors import ClusterError
 from ...cluster.objects import KEY, MANAGED_BY
 from ...cluster.observe import observe
 from ...cluster.pods import PODS, container_has_ended
-from ...values.errors import EngineError
 from ...values.execution import RunRequest, RunResult
 from .. import program, results
 from . import inside, manifests
@@ -93,7 +92,6 @@ class _Launcher:
         self.timers: set[threading.Timer] = set()
         self.lock = threading.Lock()
         self.deadline = Deadline.after(_LONGEST)
-        self.trouble: ClusterError | None = None
 
     def run(self) -> None:
         readers = ThreadPoolExecutor(_READERS)
@@ -159,8 +157,8 @@ class _Launcher:
                 on_change=self._change, on_gone=self._gone,
                 going=lambda: any(batch.left for batch in self.batches.values()),
             )  # fmt: skip
-        except ClusterError as error:
-            self.ended.put((error,))
+        except Exception as error:
+            self.ended.put((error,))  # for the thread that waits
 
     def _change(self, pod: dict) -> None:
         labels = pod["metadata"].get("labels") or {}
@@ -246,7 +244,7 @@ class _Launcher:
         self.ended.put((batch, index, result))
 
     def _settle(self, batch, index: int = 0, result: RunResult | None = None) -> None:
-        if isinstance(batch, ClusterError):
+        if isinstance(batch, Exception):
             raise batch
         batch.left.discard(index)
         self.on_result(result)
@@ -261,6 +259,8 @@ class _Launcher:
                 self.cluster.delete(path, body, deadline=Deadline.after(10))
 
     def _end_all(self) -> None:
+        if self.target.options.on_cancel == "leave":
+            return
         for batch in self.batches.values():
             if batch.left:
                 self._end(batch)
@@ -282,11 +282,3 @@ def _batches(requests, target: Target) -> list[_Batch]:
 def _text(module) -> str:
     """Return the source of a module, also from inside the zip file that Ansible ships."""
     return module.__loader__.get_source(module.__name__)
-
-
-def require_pods(cluster: Cluster) -> None:
-    """Raise EngineError where the cluster runs no Jobs."""
-    if cluster.discovery.serves("batch") is False:
-        raise EngineError(
-            "The cluster serves no Jobs: name another one, or run the notebooks here.", "cluster_not_found"
-        )

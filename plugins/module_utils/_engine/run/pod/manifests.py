@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from ...cluster.objects import labels, owner_reference
 from ...values.execution import RunRequest
+from ...values.unprivileged import SEALED, pod_security
 from .bundle import Bundle
 from .inside import BATCH, RESULTS, SOURCE, WORK
 from .options import PodOptions
@@ -17,13 +18,6 @@ NOTEBOOK, DELIVERY = "notebook", "results"
 COMPONENT = "validation"
 _PROGRAM, _SCRATCH = "/program", "/tmp"  # noqa: S108 (in the pod)
 _KEPT = 86400  # seconds for which a Job stays whose caller is gone
-# A UID that no image knows, where the cluster gives none; group 0 is what OpenShift's pods have.
-_USER = 1_000_990_000
-_SEALED = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "readOnlyRootFilesystem": True,
-}
 
 
 def job(
@@ -61,8 +55,7 @@ def job(
 
 def _pod(name, image, requests, parts: int, options: PodOptions, gives_uid: bool, secret: bool) -> dict:
     limits = [request.timeout for request in requests]
-    user = {} if gives_uid else {"runAsUser": _USER, "runAsGroup": 0}
-    common = {"image": image, "workingDir": WORK, "securityContext": _SEALED}
+    common = {"image": image, "workingDir": WORK, "securityContext": SEALED}
     mounts = [_mount("program", _PROGRAM), _mount("results", RESULTS)]
     env_from = [*options.env_from, *([{"secretRef": {"name": name}}] if secret else [])]
     notebook = {
@@ -88,7 +81,7 @@ def _pod(name, image, requests, parts: int, options: PodOptions, gives_uid: bool
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, **user},
+        "securityContext": pod_security(gives_uid),
         "initContainers": [notebook],
         "containers": [delivery],
         "volumes": [*_volumes(name, parts), *options.volumes],

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 class PodOptions:
     """Fields of a pod, by the names and in the form of the Kubernetes API; they are added to ours and replace none.
 
-    env_from, volumes, volume_mounts: of the notebook's container. keep: leave Jobs where they are after their end.
+    env_from, volumes, volume_mounts: of the notebook's container. queue: of Kueue, which then decides when pods begin.
     patience: seconds that a pod may be held up, by an image that cannot be pulled say, before it is given up.
+    on_cancel: ``delete`` or ``leave`` what runs when the caller is interrupted; the next call takes up what was left.
     """
 
     resources: dict = field(default_factory=dict)
@@ -29,3 +30,10 @@ class PodOptions:
     volume_mounts: tuple[dict, ...] = ()
     queue: str | None = None
     patience: float = 60.0
+    on_cancel: str = "delete"
+
+    @classmethod
+    def of(cls, options: dict) -> PodOptions:
+        """Make the value from the option ``pod`` of the module: lists as tuples, what is None as the default."""
+        given = {name: value for name, value in options.items() if value is not None}
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})

@@ -9,7 +9,7 @@ from ...cluster.client import Cluster
 from ...cluster.deadline import Deadline
 from ...cluster.discovery import Resource
 from ...cluster.errors import ClusterError
-from ...cluster.pods import container_has_begun, failed, held_up, said
+from ...cluster.pods import container_has_begun, failed, held_up, said, succeeded
 from ...values.execution import RunRequest, RunResult
 from ..results import bare
 from .manifests import DELIVERY, NOTEBOOK
@@ -35,10 +35,10 @@ def look(seen: Seen, pod: dict) -> str | None:
     seen.runs = phase == "Running" or container_has_begun(pod, NOTEBOOK)
     if not seen.waits:
         return None
-    if container_has_begun(pod, DELIVERY) or phase == "Succeeded":
+    if succeeded(pod, NOTEBOOK) and (container_has_begun(pod, DELIVERY) or phase == "Succeeded"):
         seen.waits, seen.digest = False, said(pod, NOTEBOOK).strip()
         return "deliver"
-    if phase == "Failed":
+    if phase in ("Failed", "Succeeded"):
         seen.waits = seen.runs = False
         return "failed"
     before, now = seen.held, held_up(pod)
@@ -55,6 +55,8 @@ def failure(request: RunRequest, pod: dict) -> RunResult:
         return bare(request, reason="out_of_memory", message=f"The pod {name} took more memory than its limit.")
     if status.get("reason") == "DeadlineExceeded":
         return bare(request, reason="run_timeout", message=f"The pod {name} took longer than its deadline.")
+    if pod["metadata"].get("deletionTimestamp"):
+        return bare(request, reason="pod_lost", message=f"The pod {name} was deleted before its notebook had ended.")
     if container == NOTEBOOK and not status.get("reason"):
         return bare(
             request, reason="results_missing", message=f"The runner in the pod {name} ended by itself: {words}."

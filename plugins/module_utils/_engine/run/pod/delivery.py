@@ -25,10 +25,14 @@ def receive(cluster: Cluster, path: str, directory: str, deadline: Deadline, end
     path: of the pod. ended: whether its container has ended. Raises Corrupt where a file is not whole, ClusterError, OSError.
     """
     receiver = _Receiver(directory)
-    with contextlib.closing(receiver):
+    with contextlib.closing(receiver), contextlib.suppress(_Arrived):
         follow(cluster, f"{path}/log", receiver.take, deadline, container=DELIVERY, ended=ended)
     if not receiver.complete:
         raise Corrupt("the results did not arrive whole")
+
+
+class _Arrived(Exception):
+    """All is there: what the log holds beyond need not be read."""
 
 
 class _Receiver:
@@ -41,8 +45,6 @@ class _Receiver:
         self.complete = False
 
     def take(self, line: str) -> None:
-        if self.complete:
-            return
         try:
             if line.startswith("{"):
                 self._begin(json.loads(line))
@@ -66,7 +68,7 @@ class _Receiver:
         self._end()
         if told.get("end"):
             self.complete = self._whole == set(_FILES)
-            return
+            raise _Arrived
         if told.get("file") not in _FILES:
             raise Corrupt("the results name a file that was not asked for")
         self._wanted, self._found, self._size = told, hashlib.sha256(), 0

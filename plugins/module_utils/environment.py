@@ -26,6 +26,9 @@ from ._engine.environment.lines import parse, without_credentials
 from ._engine.environment.make import REUSE, make
 from ._engine.environment.openshift.environments import DockerStrategy, S2iStrategy
 from ._engine.environment.pods.buildah import BuildahStrategy
+from ._engine.environment.pods.prebuilt import PrebuiltStrategy
+from ._engine.environment.pods.shipwright import ShipwrightStrategy
+from ._engine.environment.pods.tekton import TektonStrategy
 from ._engine.environment.process import stream
 from ._engine.environment.store import Store
 from ._engine.environment.strategy import BuildOptions, Context, Detection, GitSource, ImageOptions, Plan, Strategy
@@ -41,12 +44,13 @@ __all__ = [
     "Store", "Strategy", "content_key", "main", "parse", "stream",
 ]  # fmt: skip
 
-_OWN = (S2iStrategy, DockerStrategy, BuildahStrategy)
+_OWN = (S2iStrategy, DockerStrategy, BuildahStrategy, ShipwrightStrategy, TektonStrategy, PrebuiltStrategy)
 _INSTALL_FAILED = "dependency_install_failed"
 
 ARGUMENT_SPEC = {
     **AUTH_SPEC,
     "namespace": {"type": "str"},
+    "shared_namespace": {"type": "str"},
     "strategy": {"type": "str", "default": "auto"},
     "resolutions": {"type": "list", "elements": "dict", "required": True},
     "community": {"type": "str"},
@@ -108,7 +112,7 @@ def _make(module, progress, strategies) -> dict:
     params = module.params
     resolutions = [_resolution(number, item) for number, item in enumerate(params["resolutions"], 1)]
     # Ansible masks these wherever they turn up in what the module returns, its arguments among them.
-    module.no_log_values.update(_passwords(resolutions))
+    module.no_log_values.update(_passwords(resolutions, (params["source"] or {}).get("url")))
     with _cluster(module) as cluster:
         results = make(
             resolutions,
@@ -128,6 +132,7 @@ def _make(module, progress, strategies) -> dict:
             community=params["community"],
             cluster=cluster,
             namespace=params["namespace"],
+            shared_namespace=params["shared_namespace"],
             repository=params["repository"],
             push_secret=params["push_secret"],
             image=_image(params["image"]),
@@ -249,6 +254,8 @@ def _without_credentials(item):
     return without_credentials(item) if isinstance(item, str) else item
 
 
-def _passwords(resolutions: list[Resolution]) -> set[str]:
-    text = "\n".join(line for resolution in resolutions for line in resolution.requirements)
-    return set(re.findall(r"://[^/@\s:]*:([^/@\s]+)@", text))
+def _passwords(resolutions: list[Resolution], url: str | None) -> set[str]:
+    text = "\n".join((url or "", *(line for resolution in resolutions for line in resolution.requirements)))
+    # Without a password, the user of an http address is a token.
+    pairs = re.findall(r"://[^/@\s:]*:([^/@\s]+)@|https?://([^/@\s:]+)@", text)
+    return {found for pair in pairs for found in pair if found}

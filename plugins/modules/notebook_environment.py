@@ -50,6 +50,13 @@ options:
       - V(s2i) makes images by source builds of OpenShift. An S2I builder image installs the requirements by its own scripts;
         any other image gets scripts of ours.
       - V(docker) makes images by Docker builds of OpenShift, which suit any image that has C(python3) with pip.
+      - V(buildah) makes images by a Job with buildah on any Kubernetes, without root's rights on the node, and pushes them to
+        O(repository).
+      - V(tekton) does the same by a TaskRun of Tekton, V(shipwright) by a BuildRun of Shipwright.
+      - V(prebuilt) takes the image that O(base) names as it is. It is checked first, in a pod as notebooks get it (a random
+        UID, a root file system that nobody writes), for papermill, ipykernel, what the notebooks import, and O(image.tests).
+        Nothing is installed, so that V(auto) never takes it.
+      - C(kaniko) is archived by its makers and no strategy; V(buildah) does its work.
       - The full name of a strategy of another collection, such as V(acme.builders.conda), takes that one.
     type: str
     default: auto
@@ -61,6 +68,11 @@ options:
   namespace:
     description:
       - The namespace that images are made in. The default is that of the context, or of the pod, else C(default).
+    type: str
+  shared_namespace:
+    description:
+      - A further namespace whose images V(s2i) and V(docker) take where O(namespace) has none. Nothing is written there.
+      - The account needs C(get) of C(imagestreamtags) in it, and pods elsewhere the role C(system:image-puller).
     type: str
   resolutions:
     description:
@@ -77,10 +89,17 @@ options:
         description: Directory that paths in requirement lines are relative to.
         type: path
       url:
-        description: URL of a git repository, for strategies that build in a cluster.
+        description:
+          - Address of a git repository (https, ssh or git), without credentials. V(docker) builds from it, and V(s2i) upon S2I
+            builder images.
+          - It is fetched only for requirement lines that name files of it, whose environments then hold for one commit;
+            all other environments are the same for all commits.
         type: str
       ref:
-        description: Branch, tag or commit. The default is the repository's default branch.
+        description:
+          - Branch, tag or commit. The default is the repository's default branch.
+          - A branch or tag is looked up from where the module runs, without credentials. Where that cannot be, a commit is needed
+            for lines that name files of the repository.
         type: str
       context_dir:
         description: The directory of the repository that paths in requirement lines are relative to.
@@ -161,7 +180,7 @@ options:
         description: Image that has buildah, for the strategies that need one.
         type: str
       keep_complete:
-        description: How many complete builds of a key are kept.
+        description: How many complete builds of a key are kept. On OpenShift at least 1, as O(build.keep_failed).
         type: int
         default: 1
       keep_failed:
@@ -172,7 +191,8 @@ options:
     description:
       - What to do with an environment that exists.
       - V(if-exists) takes it. V(verify) takes it when its interpreter starts and what is installed is still what was
-        installed, or, for an image, when its tag is there. V(never) builds it anew.
+        installed, or, for an image of V(s2i) and V(docker), when its tag still stands for an image that was made for its key.
+        V(never) builds it anew.
     type: str
     choices: [if-exists, never, verify]
     default: if-exists
@@ -235,6 +255,15 @@ EXAMPLES = r"""
     strategy: s2i
     namespace: ml-checks
     base: registry.example.com/jupyter/minimal-notebook:2026-11-02
+    resolutions: "{{ needs.resolutions }}"
+  register: image
+  tags: [no-run]  # needs a cluster
+
+- name: Take an image that holds everything already
+  mlops.notebooks.notebook_environment:
+    strategy: prebuilt
+    namespace: ml-checks
+    base: registry.example.com/team/notebook:2026
     resolutions: "{{ needs.resolutions }}"
   register: image
   tags: [no-run]  # needs a cluster

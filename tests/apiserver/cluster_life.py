@@ -43,6 +43,14 @@ def actors_of(server) -> list[Actor]:
     return actors
 
 
+def further_actors(server, kinds) -> list[Actor]:
+    """Actors of an operator that is installed while the server runs, not yet started."""
+    activity = Activity()
+    if isinstance(server.clock, ManualClock):
+        server.clock.settle.append(lambda: settle(server, activity))
+    return [kind(server, activity) for kind in kinds]
+
+
 def _kubelet(server, activity: Activity) -> Kubelet:
     simulated = SimulatedRuntime(server)
     return Kubelet(server, activity, ProcessRuntime(server) if server.pods == "process" else simulated, simulated)

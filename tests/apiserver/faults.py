@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from . import errors
 
-KINDS = ("status", "drop", "drop-after-write", "slow", "gone", "truncate", "drop-watch", "cut-stream", "end-stream")
+STREAMS = ("cut-stream", "end-stream", "end-within")
+KINDS = ("status", "drop", "drop-after-write", "slow", "gone", "truncate", "drop-watch", *STREAMS)
 
 
 @dataclass
@@ -19,7 +20,8 @@ class Fault:
     kinds: status (answer `status`; 429 carries Retry-After: `seconds`), drop (close without an answer, nothing is
     done), drop-after-write (do it, lose the answer), slow (wait `seconds` first), gone (a watch gets the 410 event),
     truncate (half of the body, then close), drop-watch (a watch ends after `events` events), cut-stream (a log or watch
-    is cut once `bytes` were sent), end-stream (it ends in good order with the piece that reaches `bytes`).
+    is cut once `bytes` were sent), end-stream (it ends in good order with the piece that reaches `bytes`), end-within
+    (it ends in good order after `bytes`, be it within a line).
     """
 
     kind: str

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from . import errors
 from .auth import ANONYMOUS, User
+from .faults import STREAMS
 from .values import encode, is_true
 from .watch import Watch
 
@@ -114,13 +115,15 @@ class Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
 def _suffering(chunks: Iterable[bytes], fault) -> Iterable[bytes]:
     """The stream, as far as a fault lets it come."""
-    if fault is None or fault.kind not in ("cut-stream", "end-stream"):
+    if fault is None or fault.kind not in STREAMS:
         yield from chunks
         return
     left = fault.bytes
     for chunk in chunks:
-        if fault.kind == "cut-stream" and len(chunk) > left:
+        if fault.kind != "end-stream" and len(chunk) > left:
             yield chunk[:left]
+            if fault.kind == "end-within":
+                return
             raise ConnectionAbortedError("a fault")
         yield chunk
         left -= len(chunk)

@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 
 @dataclass
 class _Log:
-    """Lines are (moment, text with its newline); the last may still lack it."""
+    """Lines are (moment, text with its newline); the last may still lack it. begin: the first that is not rotated away."""
 
     lines: list[tuple[datetime, bytes]] = field(default_factory=list)
+    begin: int = 0
     closed: bool = False
 
 
@@ -23,8 +24,13 @@ class LogWriter:
     def __init__(self, store: LogStore, log: _Log):
         self._store, self._log = store, log
 
-    def write(self, data: bytes) -> None:
-        self._store.append(self._log, data)
+    def write(self, data: bytes, moment: datetime | None = None) -> None:
+        """Write; moment: of all lines that begin here, in place of the clock's, which never shows the same twice."""
+        self._store.append(self._log, data, moment)
+
+    def rotate(self) -> None:
+        """Begin a new file, as the kubelet does at its size limit: who reads from now on gets only what comes after."""
+        self._store.rotate(self._log)
 
     def close(self) -> None:
         self._store.close(self._log)
@@ -82,15 +88,19 @@ class LogStore:
                     log.closed = True
             self._changed.notify_all()
 
-    def append(self, log: _Log, data: bytes) -> None:
+    def rotate(self, log: _Log) -> None:
         with self._changed:
-            moment = self._moment()
+            log.begin = len(log.lines)
+
+    def append(self, log: _Log, data: bytes, given: datetime | None = None) -> None:
+        with self._changed:
+            moment = given or self._moment()
             for piece in data.splitlines(keepends=True):
                 if log.lines and not log.lines[-1][1].endswith(b"\n"):
                     log.lines[-1] = (log.lines[-1][0], log.lines[-1][1] + piece)
                 else:
                     log.lines.append((moment, piece))
-                    moment = self._moment()
+                    moment = given or self._moment()
             self._changed.notify_all()
 
     def close(self, log: _Log) -> None:
@@ -119,10 +129,7 @@ class LogStore:
         with self._changed:
             logs = self._logs.get((namespace, pod, container), [])
             log = logs[-2] if options.previous and len(logs) > 1 else (logs[-1] if logs else _Log(closed=True))
-            position = 0
-            if options.since is not None:
-                while position < len(log.lines) and log.lines[position][0] < options.since:
-                    position += 1
+            position = log.begin
             if options.tail_lines is not None:
                 position = max(position, len(log.lines) - options.tail_lines)
         left = options.limit_bytes
@@ -141,7 +148,10 @@ class LogStore:
                     fresh = log.lines[position:complete]
                     position = complete
             piece = b"".join(
-                (stamp(moment).encode() + b" " + line) if options.timestamps else line for moment, line in fresh
+                (stamp(moment).encode() + b" " + line) if options.timestamps else line
+                for moment, line in fresh
+                # The kubelet looks at each line by itself, wherever it stands.
+                if options.since is None or moment >= options.since
             )
             if left is not None:
                 piece = piece[:left]

@@ -14,7 +14,7 @@ from .actors.rules import PodRules
 from .api import Api
 from .auth import Tokens, User, Users
 from .clock import Clock, RealClock
-from .cluster_life import actors_of, admission_chain
+from .cluster_life import actors_of, admission_chain, further_actors
 from .crds import Crds
 from .discovery import Discovery
 from .faults import Faults
@@ -111,6 +111,11 @@ class ApiServer:
         self.store.flush()
         self.store.compact()
         self._listener.start()
+
+    def add_actors(self, *kinds) -> None:
+        """Let further controllers live in the cluster, as an operator brings them; their resources have to be there."""
+        for actor in further_actors(self, kinds):
+            self._actors.append(actor.start())
 
     def _create(self, plural: str, obj: dict) -> None:
         self.system.create(plural, obj)

@@ -251,7 +251,8 @@ class BuildController(Actor):
         build["status"]["output"] = {"to": {"imageDigest": digest}}
         if output.get("kind") == "ImageStreamTag":
             where = output.get("namespace") or build["metadata"]["namespace"]
-            push_tag(self.system, self.clock.now(), where, output["name"], digest)
+            labels = {one["name"]: one["value"] for one in build["spec"]["output"].get("imageLabels") or ()}
+            push_tag(self.system, self.clock.now(), where, output["name"], digest, labels)
 
     def _cancel(self, build: dict, pod: dict | None) -> None:
         if pod is not None and not pod["metadata"].get("deletionTimestamp"):

@@ -84,6 +84,8 @@ class ImageStreamController(Actor):
     def _put_view(self, stream: dict, name: str, item: dict) -> None:
         namespace = stream["metadata"]["namespace"]
         image = {"metadata": {"name": item["image"]}, "dockerImageReference": item["dockerImageReference"]}
+        known = self.system.find(IMAGES, None, item["image"]) or {}
+        image |= {field: known[field] for field in ("dockerImageMetadata",) if field in known}
         old = self.system.find(TAGS, namespace, name)
         if old is None:
             metadata = {"name": name, "namespace": namespace}
@@ -112,19 +114,22 @@ def _put_tag(stream: dict, tag: str, reference: str, digest: str, now: datetime)
     entry["items"].insert(0, item)
 
 
-def _ensure_image(system, digest: str, reference: str) -> None:
+def _ensure_image(system, digest: str, reference: str, labels: dict[str, str] | None = None) -> None:
     if system.find(IMAGES, None, digest) is None:
         image = {"apiVersion": "image.openshift.io/v1", "kind": "Image", "metadata": {"name": digest}}
-        system.create(IMAGES, {**image, "dockerImageReference": reference})
+        config = {"dockerImageMetadata": {"Config": {"Labels": labels}}} if labels else {}
+        system.create(IMAGES, {**image, "dockerImageReference": reference, **config})
 
 
-def push_tag(system, now: datetime, namespace: str, name: str, digest: str) -> None:
-    """What the internal registry does when an image is pushed to `stream:tag`."""
+def push_tag(
+    system, now: datetime, namespace: str, name: str, digest: str, labels: dict[str, str] | None = None
+) -> None:
+    """What the internal registry does when an image with these labels is pushed to `stream:tag`."""
     stream_name, _colon, tag = name.partition(":")
     stream = system.get(STREAMS, namespace, stream_name)
     reference = f"{REGISTRY}/{namespace}/{stream_name}@{digest}"
     _put_tag(stream, tag or "latest", reference, digest, now)
-    _ensure_image(system, digest, reference)
+    _ensure_image(system, digest, reference, labels)
     system.update_status(STREAMS, stream)
 
 

@@ -306,7 +306,7 @@ class Kubelet(Actor):
             why = f'couldn\'t parse image name "{image}": invalid reference format'
             container.wait("InvalidImageName", f'Failed to apply default image tag "{image}": {why}')
             return False
-        if failure not in {"ErrImagePull", "ImagePullBackOff"}:
+        if failure not in {"ErrImagePull", "ImagePullBackOff"} or not run.rule.hits(image):
             return True
         container.attempts += 1
         delay = min(MAX_BACKOFF, PULL_BACKOFF * 2 ** (container.attempts // 2))

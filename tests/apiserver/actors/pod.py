@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from ..values import timestamp
+from .entrypoint import SKIPPED, Turns, is_step, termination_message
 from .environment import MissingReference, data_of
 from .pod_status import Container, PodRun
 
@@ -12,6 +14,7 @@ class SimulatedRuntime:
         self._server = server
         self._clock = server.clock
         self._running: dict[tuple[str, str], _Simulation] = {}
+        self._turns = Turns()
 
     def image_user(self, image: str) -> int | None:
         return None  # nobody knows; such a pod just runs
@@ -29,9 +32,13 @@ class SimulatedRuntime:
                         raise MissingReference(f'"{volume["name"]}" : {missing}') from None
 
     def start(self, pod: dict, run: PodRun, container: Container, environment: dict[str, str], done) -> None:
-        simulation = _Simulation(self._server, pod, run, container, done)
+        simulation = _Simulation(self._server, pod, run, container, done, self._turns)
         self._running[(run.uid, container.name)] = simulation
-        simulation.start()
+        before = _step_before(run, container)
+        if before:
+            self._turns.wait(run.uid, before.name, simulation.start)
+        else:
+            simulation.start()
 
     def stop(self, run: PodRun, container: Container, grace: float) -> None:
         if simulation := self._running.get((run.uid, container.name)):
@@ -45,17 +52,34 @@ class SimulatedRuntime:
         self._running.clear()
 
 
+def _step_before(run: PodRun, container: Container) -> Container | None:
+    """The step of Tekton's that has to end before this one works."""
+    steps = [one for one in run.mains() if is_step(one.spec)]
+    place = steps.index(container) if container in steps else 0
+    return steps[place - 1] if place else None
+
+
 class _Simulation:
-    def __init__(self, server, pod: dict, run: PodRun, container: Container, done):
+    def __init__(self, server, pod: dict, run: PodRun, container: Container, done, turns: Turns):
         metadata = pod["metadata"]
         self._clock, self._done, self._ended = server.clock, done, False
-        self._behaviour, self._failure = run.rule.of(container.name), run.rule.failure
+        self._uid, self._container, self._turns, self._skipped = run.uid, container, turns, False
+        self._behaviour = run.rule.of(container.name)
+        whole = run.rule.failure in {"Evicted", "NodeLost"}  # of the pod
+        self._failure = run.rule.failure if whole or run.rule.hits(container.spec.get("image", "")) else ""
         self._writer = server.logs.open(metadata["namespace"], metadata["name"], container.name)
         self._endless = container.sidecar or (
             not container.init and pod["spec"].get("restartPolicy", "Always") == "Always"
         )
 
-    def start(self) -> None:
+    def start(self, skip: bool = False) -> None:
+        if self._ended:
+            return
+        if skip:
+            self._skipped = True
+            self._write(SKIPPED)
+            self.end(1)
+            return
         behaviour = self._behaviour
         for at, line in behaviour.logs:
             if at <= 0:
@@ -78,4 +102,8 @@ class _Simulation:
         if not self._ended:
             self._ended = True
             self._writer.close()
+            if is_step(self._container.spec):
+                moment = timestamp(self._clock.now())
+                message = termination_message(self._container.spec, message, moment, self._skipped)
             self._done(exit_code, reason, message)
+            self._turns.end(self._uid, self._container.name, exit_code)

@@ -147,8 +147,10 @@ def sandbox_spec(pod: dict, container: dict, image: dict, environment: dict[str,
         "groups": groups,
         "capabilities": sorted(CAPABILITIES[name] for name in granted),
         "read_only_root": bool(own.get("readOnlyRootFilesystem")),
+        # As the kubelet does it (kubernetes/pkg/securitycontext, AddNoNewPrivileges).
+        "no_new_privileges": own.get("allowPrivilegeEscalation") is False,
         "binds": [
-            {"source": str(source), "target": str(target), "read_only": True}
+            {"source": str(source), "target": str(target), "read_only": True, "system": True}
             for target, source in image.get("bind", {}).items()
         ],
     }

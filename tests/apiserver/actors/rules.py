@@ -30,7 +30,7 @@ class PodRule(Behaviour):
 
     namespace: str = "*"
     name: str = "*"
-    image: str = "*"
+    image: str = "*"  # of any container; failures of a container befall those of such an image only
     labels: dict[str, str] = field(default_factory=dict)
     start_seconds: float = 0.0  # until the containers start
     failure: str = ""  # one of FAILURES; those of a running container come after `seconds`
@@ -48,6 +48,10 @@ class PodRule(Behaviour):
             and any(fnmatchcase(image, self.image) for image in images)
             and all(labels.get(key) == value for key, value in self.labels.items())
         )
+
+    def hits(self, image: str) -> bool:
+        """Whether a failure of one container befalls those of this image."""
+        return fnmatchcase(image, self.image)
 
     def of(self, container: str) -> Behaviour:
         return self.containers.get(container, self)

@@ -18,7 +18,9 @@ import sys
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND, MS_REC = 1, 2, 4, 32, 4096, 16384
 MS_PRIVATE = 1 << 18
 NEW_MOUNTS, NEW_UTS, NEW_IPC, NEW_PIDS = 0x00020000, 0x04000000, 0x08000000, 0x20000000
+MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 24, 38
+_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "ppc64le": 203, "s390x": 217}
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -39,7 +41,8 @@ def bind(root: str, entry: dict) -> None:
             open(target, "w").close()
     mount(source, target, "none", MS_BIND | MS_REC)
     if entry.get("read_only"):
-        mount("none", target, "none", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID)
+        nosuid = 0 if entry.get("system") else MS_NOSUID
+        mount("none", target, "none", MS_BIND | MS_REMOUNT | MS_RDONLY | nosuid)
 
 
 def system_directory(root: str, path: str, writable_above: bool) -> None:
@@ -47,7 +50,7 @@ def system_directory(root: str, path: str, writable_above: bool) -> None:
     if os.path.islink(path):
         os.symlink(os.readlink(path), root + path)
     elif not writable_above:
-        bind(root, {"source": path, "target": path, "read_only": True})
+        bind(root, {"source": path, "target": path, "read_only": True, "system": True})
     else:
         layers = [f"{root}/.layers{path}/{name}" for name in ("upper", "work")]
         for layer in (*layers, root + path):
@@ -67,6 +70,7 @@ def build_root(spec: dict) -> None:
     for path in ("/tmp", "/var/tmp"):
         os.chmod(root + path, 0o1777)
     mount("proc", root + "/proc", "proc")
+    bind(root, {"source": "/sys", "target": "/sys", "read_only": True})
     mount("tmpfs", root + "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777,size=64m")
     for name in ("null", "zero", "full", "random", "urandom", "tty"):
         bind(root, {"source": f"/dev/{name}", "target": f"/dev/{name}"})
@@ -86,7 +90,7 @@ def become(spec: dict) -> None:
     # Before the change of root, behind which Python may find none of its own files.
     with open("/proc/sys/kernel/cap_last_cap", encoding="ascii") as file:
         last = int(file.read())
-    os.chroot(spec["root"])
+    change_root(spec["root"])
     os.chdir(spec["working_directory"] or "/")
     for capability in range(last + 1):
         if capability not in spec["capabilities"]:
@@ -95,7 +99,19 @@ def become(spec: dict) -> None:
     os.setgroups(spec["groups"])
     os.setgid(spec["group"])
     os.setuid(spec["user"])
-    _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if spec["no_new_privileges"]:
+        _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def change_root(root: str) -> None:
+    """Turn the mount at root into that of the namespace: in a mere chroot nobody may make a user namespace."""
+    os.chdir(root)
+    if _libc.syscall(_PIVOT_ROOT[os.uname().machine], b".", b"."):
+        number = ctypes.get_errno()
+        raise OSError(number, f"pivot_root to {root}: {os.strerror(number)}")
+    if _libc.umount2(b".", MNT_DETACH):
+        number = ctypes.get_errno()
+        raise OSError(number, f"umount of the old root: {os.strerror(number)}")
 
 
 def new_namespaces() -> None:

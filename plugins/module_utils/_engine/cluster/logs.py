@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from .client import Cluster
 from .deadline import Deadline, pause
 from .errors import ClusterError
+from .repeats import Repeats, unstamped
 
-_STAMPED = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d) ?")
 _IDLE = 300.0  # seconds without a line after which the connection is made anew
 # What the server says of a container that has no log yet (400), or of a build whose pod is not there (504).
 _NOT_YET = ("waiting to start", "ContainerCreating", "PodInitializing", "timed out", "still waiting")
@@ -61,8 +59,9 @@ class _Following:
         self.container = container
         self.left = limit
         self.cut = False
-        self.since: str | None = None  # the second of the newest line
-        self.recent: Counter = Counter()  # lines of that second, by hash: the server repeats them after a reconnection
+        self.repeats = Repeats()
+        self.unended = b""  # the line that a stream ended within, though in good order
+        self.news = False  # the reading under way has brought a line
         self.failures = 0
 
     def run(self) -> Followed:
@@ -71,10 +70,12 @@ class _Following:
         while not self.deadline.passed():
             used = self.cluster.credentials
             try:
-                whole = self._read(repeated=Counter(self.recent))
-                if self.cut or (whole and over):
-                    return Followed(complete=not self.cut, truncated=self.cut)
-                # What it wrote between the end of the stream and its own end is in one more reading.
+                before, self.news = self.unended, False
+                whole = self._read()
+                if self.cut or (whole and over and not self.news and self.unended == before):
+                    return self._done()
+                # What it wrote between the end of the stream and its own end is in one more reading; and a server that
+                # goes away ends a stream in good order too, so that only a reading without news is the last.
                 over = whole and self.ended()
                 trouble, renewed = None, False
                 wait = not over
@@ -83,8 +84,8 @@ class _Following:
                 if error.status == 401 and not renewed and self.cluster.renew(used):
                     renewed = True
                     continue
-                if over or (error.status == 404 and self.since is not None):
-                    return Followed(complete=True)  # it ended without a log, or went away with its log
+                if over or (error.status == 404 and self.repeats.begun):
+                    return self._done()  # it ended without a log, or went away with its log
                 if not error.transient and not _not_yet(error):
                     raise
                 over = _not_yet(error) and self._has_ended()
@@ -92,6 +93,12 @@ class _Following:
             if wait:
                 self._rest(trouble.retry_after if trouble else None)
         return Followed(complete=False, trouble=trouble)
+
+    def _done(self) -> Followed:
+        last = unstamped(self.unended, must=self.repeats.begun)
+        if last and not self.cut:
+            self._hand_on(last)
+        return Followed(complete=not self.cut, truncated=self.cut)
 
     def _has_ended(self) -> bool:
         try:
@@ -103,18 +110,19 @@ class _Following:
         self.failures += 1
         time.sleep(min(pause(min(self.failures, 5), retry_after), self.deadline.left()))
 
-    def _read(self, repeated: Counter) -> bool:
+    def _read(self) -> bool:
         """Read one connection; return whether the server ended it in good order."""
         from urllib3.exceptions import HTTPError
 
-        query = {"follow": "true", "timestamps": "true", "container": self.container, "sinceTime": self.since}
+        since = self.repeats.again()
+        query = {"follow": "true", "timestamps": "true", "container": self.container, "sinceTime": since}
         response = self.cluster.send("GET", self.path, query, accept="*/*", deadline=self.deadline, read_timeout=_IDLE)
         rest = b""
         try:
             for chunk in response.stream():
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
-                    self._line(line, repeated)
+                    self._line(line)
                     if self.cut:
                         return True
                 if self.deadline.passed():
@@ -123,29 +131,23 @@ class _Following:
             return False  # a part of a line comes again as a whole
         finally:
             response.close()
-        if rest:
-            self._line(rest, repeated)
+        # It is a line only where the log ends with it; a server that goes away ends a stream within one.
+        self.unended = rest
         return True
 
-    def _line(self, line: bytes, repeated: Counter) -> None:
-        stamp = _STAMPED.match(line)
-        mark = hash(line)
-        if stamp:
-            second = f"{stamp[1].decode()}{stamp[3].decode()}"
-            if repeated[mark] > 0:
-                repeated[mark] -= 1
-                return
-            if self.since is None or second > self.since:
-                self.since, self.recent = second, Counter()
-            if second == self.since:
-                self.recent[mark] += 1
-            line = line[stamp.end() :]
-        self.failures = 0
+    def _line(self, line: bytes) -> None:
+        text = self.repeats.fresh(line)
+        if text is not None:
+            self.unended, self.news = b"", True
+            self.failures = 0
+            self._hand_on(text)
+
+    def _hand_on(self, text: bytes) -> None:
         if self.left is not None:
-            self.cut = len(line) + 1 > self.left
-            line = line[: self.left]
-            self.left -= min(self.left, len(line) + 1)
-        self.sink(line.decode("utf-8", "replace"))
+            self.cut = len(text) + 1 > self.left
+            text = text[: self.left]
+            self.left -= min(self.left, len(text) + 1)
+        self.sink(text.decode("utf-8", "replace"))
 
 
 def _not_yet(error: ClusterError) -> bool:

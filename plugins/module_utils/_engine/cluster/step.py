@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The protocol of waiting as a pure function: what to do next, given what has just been learnt.
 
-Rules from "Kubernetes API concepts": list, then watch from the list's resourceVersion; go on from the last event's or
-bookmark's version; after 410 Gone list anew.
+Rules from "Kubernetes API concepts": list, then watch from the list's resourceVersion, or from that of an object, after
+which every change of this object comes; go on from the last event's or bookmark's version; after 410 Gone list anew.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ class Event:
 
 @dataclass(frozen=True)
 class Started(Event):
-    """Nothing has been asked yet."""
+    """Nothing has been asked yet. version: of the only object that matters, where it is known."""
+
+    version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def step(state: State, event: Event) -> tuple[State, Action | None]:
         version = event.version or state.version
         return replace(state, version=version, heard=True, failures=0, renewed=False), None
     if isinstance(event, Started):
-        return _go(state, LIST)
+        return _go(replace(state, version=event.version), WATCH if event.version else LIST)
     if isinstance(event, Listed):
         good = replace(state, version=event.version, failures=0, renewed=False)
         return _go(good, WATCH) if good.can_watch and event.version else _go(good, state.doing, poll=True)

@@ -70,6 +70,7 @@ def wait(
     selector: str | None = None,
     keep: Callable[[dict], object] | None = None,
     on_change: Callable[[dict], None] | None = None,
+    known: dict | None = None,
 ) -> Waited:
     """Wait until each of the objects has settled, or the deadline is over, whichever is first.
 
@@ -78,11 +79,11 @@ def wait(
     grow with their size. on_change: called with each object waited for whenever it is seen.
     Raises ClusterError where the server refuses for good.
     """
-    return _Waiting(cluster, resource, names, goal, deadline, namespace, selector, keep, on_change).run()
+    return _Waiting(cluster, resource, names, goal, deadline, namespace, selector, keep, on_change, known).run()
 
 
 class _Waiting:
-    def __init__(self, cluster, resource, names, goal, deadline, namespace, selector, keep, on_change):
+    def __init__(self, cluster, resource, names, goal, deadline, namespace, selector, keep, on_change, known):
         self.cluster = cluster
         self.goal = goal
         self.deadline = deadline
@@ -100,10 +101,11 @@ class _Waiting:
         self.polls = 0
         self.trouble: ClusterError | None = None
         self.used = cluster.credentials
+        self.known = known
 
     def run(self) -> Waited:
         perform = {LIST: self._list, FETCH: self._fetch, WATCH: self._watch, RENEW: self._renew}
-        action = self._learn(Started())
+        action = self._learn(self._started())
         while self.open and self._pause(action):
             if action.do == FAIL:
                 raise self.trouble
@@ -115,6 +117,12 @@ class _Waiting:
                 event = Refused(error.status, error.transient, error.retry_after)
             action = self._learn(event)
         return Waited(self.outcomes, self.kept, self.trouble if self.open else None)
+
+    def _started(self) -> Event:
+        if self.known is None:
+            return Started()
+        self._judge(self.known)
+        return Started(self.known["metadata"].get("resourceVersion"))
 
     def _learn(self, event: Event) -> Action | None:
         self.state, action = step(self.state, event)

@@ -29,6 +29,7 @@ _OPENSHIFT = (
     ("image.openshift.io", "imagestreamimports", "create"),
     ("image.openshift.io", "imagestreams", _APPLY),
     ("image.openshift.io", "imagestreamtags", "get delete"),
+    ("", "configmaps", _APPLY),
     ("", "events", "list"),
 )
 
@@ -42,16 +43,16 @@ WORK: dict[str, tuple[tuple[str, ...], ...]] = {
     "s2i": _OPENSHIFT,
     "docker": _OPENSHIFT,
     "tekton": (
-        ("tekton.dev", "tasks", f"{_APPLY} list delete"),
-        ("tekton.dev", "taskruns", f"{_APPLY} list watch delete"),
-        ("", "pods", _FOLLOW),
-        ("", "pods/log", "get"),
+        ("tekton.dev", "taskruns", "get create list watch delete"),
+        ("", "configmaps", f"{_APPLY} delete"),
+        *_PODS,
     ),
     "shipwright": (
-        ("shipwright.io", "builds", f"{_APPLY} list delete"),
-        ("shipwright.io", "buildruns", f"{_APPLY} list watch delete"),
-        ("", "pods", _FOLLOW),
-        ("", "pods/log", "get"),
+        ("shipwright.io", "buildstrategies", _APPLY),
+        ("shipwright.io", "builds", f"{_APPLY} delete"),
+        ("shipwright.io", "buildruns", "get create list watch delete"),
+        ("", "configmaps", f"{_APPLY} delete"),
+        *_PODS,
     ),
     # Two runs that start the same build at once: the later one gets the Job that the earlier one made.
     "buildah": (

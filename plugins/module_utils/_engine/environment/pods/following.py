@@ -12,7 +12,7 @@ from ...cluster.discovery import Resource
 from ...cluster.errors import ClusterError
 from ...cluster.goals import PENDING, REACHED, Goal
 from ...cluster.logs import follow as follow_log
-from ...cluster.pods import PODS, container_has_ended, containers, has_begun, has_ended, held_up, newest
+from ...cluster.pods import PODS, container_has_ended, failed, has_begun, has_ended, held_up, newest, workers
 from ...cluster.wait import wait
 from ...values.errors import EngineError
 from ..buildlog import BuildLog
@@ -20,7 +20,6 @@ from .attempts import Attempts
 
 _EVENTS = Resource("", "v1", "events", "Event", True)
 _GRACE = 10.0  # seconds without a line after which the rest of the log is given up, once the run has ended
-_SILENT = ("place-scripts", "prepare")  # containers of Tekton's own
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,7 @@ class _Logs:
 
     def __init__(self, cluster: Cluster, path: str, pod: dict, log: BuildLog, deadline: Deadline):
         self._cluster, self._path, self._log = cluster, path, log
-        self._names = [name for name in containers(pod) if name not in _SILENT]
+        self._names, self._pod = workers(pod), pod
         # The server says that a run has ended a moment after its log has.
         self._deadline = Deadline(deadline.at + _GRACE)
         self._lines = 0
@@ -178,10 +177,19 @@ class _Logs:
                 )  # fmt: skip
             except ClusterError as error:
                 self._log.say(f"the log of {name} cannot be read: {error.message}")
+            if failed(self._pod)[0] == name:
+                return  # steps of Tekton's that come after it say only that they are left out
 
     def _has_ended(self, name: str) -> bool:
-        pod = self._cluster.find(self._path, deadline=Deadline.after(10))
-        if pod is None or container_has_ended(pod, name):
+        if self._gone() or container_has_ended(self._pod, name):
             return True
         # Nothing comes any more once the run has ended: what has not begun by then never does.
-        return self.over.wait(0.2)
+        if self.over.wait(0.2):
+            self._gone()
+            return True
+        return False
+
+    def _gone(self) -> bool:
+        pod = self._cluster.find(self._path, deadline=Deadline.after(10))
+        self._pod = pod or self._pod
+        return pod is None

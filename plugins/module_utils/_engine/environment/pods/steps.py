@@ -8,10 +8,26 @@ from ..strategy import Context, Plan
 from .record import items, record_name
 
 BUILDER_IMAGE = "quay.io/buildah/stable:v1.43.2"
+# The user `build` of buildah's own image, whose subordinate IDs newuidmap maps (buildah, "Rootless in OpenShift").
+USER = 1000
+# Without what container runtimes grant (containerd/pkg/oci, defaultUnixCaps) but for SETUID and SETGID, which newuidmap takes.
+# None is added: security context constraints such as anyuid and pipelines-scc allow no addition, not even of these two.
+SECURITY = {
+    "runAsUser": USER,
+    "runAsGroup": USER,
+    "runAsNonRoot": True,
+    "allowPrivilegeEscalation": True,
+    "capabilities": {
+        "drop": [
+            "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "NET_RAW", "SETFCAP",
+            "SETPCAP", "SYS_CHROOT",
+        ]
+    },
+}  # fmt: skip
 _CONTEXT, _WORK, _LOGIN = "/context", "/work", "/login"
 # A UID that no image knows, within what a user namespace maps.
 _ANY_USER = "54321:0"
-_BUILDAH = 'buildah --root "$HOME/storage" --runroot "$HOME/run" --storage-driver vfs'
+_BUILDAH = 'buildah --root "$HOME/storage" --runroot "$HOME/run" --storage-driver'
 _BEGIN = f"""set -eu
 export HOME={_WORK}
 mkdir -p "$HOME/storage" "$HOME/run" "$HOME/tmp" "$HOME/context"
@@ -20,18 +36,22 @@ export TMPDIR="$HOME/tmp" XDG_RUNTIME_DIR="$HOME/run" BUILDAH_ISOLATION=chroot
 """
 _BUILD = f"""{_BEGIN}
 cp -rL {_CONTEXT}/* "$HOME/context/"
+# Where a user namespace may mount it, overlay; vfs copies the whole base once for each of its layers.
+if {_BUILDAH} overlay info >"$HOME/tmp/info" 2>&1; then driver=overlay; else driver=vfs; rm -rf "$HOME/storage"; fi
+echo "$driver" >"$HOME/driver"
 set --
 for place in {" ".join(SETTINGS.values())}; do
   if [ -d "$place" ]; then set -- "$@" --volume "$place:$place:ro"; fi
 done
-exec {_BUILDAH} build --layers=false "$@" --file "$HOME/context/Containerfile" --tag localhost/environment "$HOME/context"
+exec {_BUILDAH} "$driver" build --layers=false "$@" --file "$HOME/context/Containerfile" --tag localhost/environment "$HOME/context"
 """
 _CHECK = f"""{_BEGIN}
-made=$({_BUILDAH} from --pull=never localhost/environment)
-exec {_BUILDAH} run --user {_ANY_USER} --env HOME=/tmp "$made" -- "$@"
+driver=$(cat "$HOME/driver")
+made=$({_BUILDAH} "$driver" from --pull=never localhost/environment)
+exec {_BUILDAH} "$driver" run --user {_ANY_USER} --env HOME=/tmp "$made" -- "$@"
 """
 _PUSH = f"""{_BEGIN}
-exec {_BUILDAH} push --digestfile "$DIGEST_FILE" localhost/environment "docker://$TARGET"
+exec {_BUILDAH} "$(cat "$HOME/driver")" push --digestfile "$DIGEST_FILE" localhost/environment "docker://$TARGET"
 """
 
 

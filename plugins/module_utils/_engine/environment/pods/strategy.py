@@ -7,12 +7,14 @@ import abc
 import dataclasses
 import time
 from collections.abc import Sequence
+from typing import ClassVar
 
 from ...cluster.apply import apply
 from ...cluster.client import Cluster
 from ...cluster.deadline import Deadline
 from ...cluster.discovery import Resource
 from ...cluster.goals import Outcome
+from ...cluster.pods import failed, said
 from ...cluster.removal import remove
 from ...values.environment import Environment
 from ...values.errors import EngineError
@@ -25,7 +27,6 @@ from ..image.words import closer, last_words
 from ..strategy import Context, Detection, Plan
 from .attempts import Attempts
 from .following import Ended, Following
-from .pods import failed, said
 from .record import CONFIG_MAPS, contents, image_of, keep_image, record, record_name
 
 PATIENCE = 60.0  # seconds for a quota, a secret or an image to come
@@ -37,13 +38,15 @@ _DIGEST_LENGTH = 71  # sha256: and 64 hexadecimal digits
 class PodStrategy(ImageStrategy):
     """One kind of run; the subclass says which objects it is, how it stands and where its digest is.
 
-    patience, delay: seconds. retries: how often a failure that may pass is tried again.
+    patience, delay: seconds. retries: how often a failure that may pass is tried again. reasons: those of the server for
+    a run that failed which tell more than its pod, each with a code of the taxonomy.
     """
 
     pushes = True
     patience = PATIENCE
     delay = _DELAY
     retries = 1
+    reasons: ClassVar[dict[str, str]] = {}
 
     def find(self, context: Context, key: str) -> Environment | None:
         """Return the image that the key's ConfigMap names."""
@@ -60,6 +63,7 @@ class PodStrategy(ImageStrategy):
         kept = record(namespace, plan.key, self.name, base.reference, plan.requirements, files)
         for manifest in (kept, *self.prepare(context, plan, base)):
             apply(cluster, manifest, deadline=deadline)
+        self.ready(context, plan, deadline)
         attempts = Attempts(cluster, self.resource(cluster), namespace, plan.key, self.judge, deadline)
         ended, ours = self._attempt(context, plan, base, files, attempts, log, replace)
         reference = by_digest(self.target(context, plan.key), self._digest_of(ended))
@@ -87,6 +91,9 @@ class PodStrategy(ImageStrategy):
     def prepare(self, context: Context, plan: Plan, base: BaseImage) -> Sequence[dict]:
         """Return the manifests that have to be there before a run."""
         return ()
+
+    def ready(self, context: Context, plan: Plan, deadline: Deadline) -> None:  # noqa: B027 (most need not wait)
+        """Wait until a run can begin with what was prepared. Raises EngineError."""
 
     @abc.abstractmethod
     def resource(self, cluster: Cluster) -> Resource:
@@ -168,7 +175,8 @@ class PodStrategy(ImageStrategy):
         step, state = failed(ended.pod) if ended.pod else ("", {})
         step = self.step(step)
         words = last_words(tail) or state.get("message") or outcome.message or "no reason was given"
-        code, words = closer(_code(step, state, outcome, ended.pod, words), step == "build", words, tail)
+        code = self.reasons.get(outcome.reason) or _code(step, state, outcome, ended.pod, words)
+        code, words = closer(code, step == "build", words, tail)
         where = f" in its step '{step}'" if step else ""
         return EngineError(f"{ended.run['metadata']['name']} failed{where}: {words.rstrip('.')}.", code)
 
@@ -194,7 +202,7 @@ def digest_said(ended: Ended, container: str) -> str | None:
 def _code(step: str, state: dict, outcome: Outcome, pod: dict | None, words: str) -> str:
     if state.get("reason") == "OOMKilled":
         return "build_out_of_memory"
-    if outcome.reason in ("DeadlineExceeded", "TaskRunTimeout", "BuildRunTimeout"):
+    if outcome.reason in ("DeadlineExceeded", "TaskRunTimeout"):
         return "build_timeout"
     if (pod or {}).get("status", {}).get("reason") in ("Evicted", "Preempting", "NodeLost"):
         return "build_pod_lost"

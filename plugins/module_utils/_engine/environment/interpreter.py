@@ -16,6 +16,7 @@ import sys
 from dataclasses import dataclass
 
 from ..values.errors import EngineError
+from ..values.unprivileged import UNPRIVILEGED
 
 # For a script that an environment's own Python runs: whether nothing there provides a module.
 ABSENT = """
@@ -27,8 +28,6 @@ def absent(name):
         return True
 """
 OLDEST = (3, 9)  # what the runner needs
-# Stands for the random user of a run, which root drops to: high, in no user database, group 0.
-UNPRIVILEGED = 1000990000
 
 _QUESTION = """
 import json, platform, sys, sysconfig

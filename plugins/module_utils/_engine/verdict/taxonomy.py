@@ -235,6 +235,15 @@ TABLE: tuple[Entry, ...] = (
         ("Create the service account builder in the namespace, or name another one in the BuildConfig.",),
     ),
     Entry(
+        "image_unfit",
+        _SETUP,
+        "An image that shall be taken as it is cannot run the notebooks.",
+        (
+            "Take an image that holds papermill, ipykernel and what the notebooks import.",
+            "Or choose a strategy that installs them upon the image, such as buildah.",
+        ),
+    ),
+    Entry(
         "image_push_denied",
         _SETUP,
         "The registry does not let a build push its image.",

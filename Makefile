@@ -31,7 +31,8 @@ lint: dev ## ruff, format, and the layers of the engine
 	@$(TOOL) ruff format --quiet --check .
 	@PYTHONPATH=$(INSTALLED) $(TOOL) lint-imports --no-cache --config pyproject.toml
 
-unit: dev ## unit tests against the installed collection, and their coverage of the engine
+unit: dev ## unit tests against the installed collection, and their coverage; APT=1 installs Debian's registry (as root)
+	@APT=$(APT) $(PYTHON) scripts/debian.py docker-registry docker-registry
 	@rm -f build/coverage*
 	@COVERAGE_FILE=build/coverage $(TOOL) python -m pytest tests/unit --numprocesses auto \
 		--cov=$(OURS)/plugins/module_utils/_engine --cov-report=term --cov-fail-under=90 $(ARGS)

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.client import Cluster
@@ -124,7 +126,7 @@ def test_a_container_that_ends_without_a_log_ends_it(server, container, followin
     assert log.answer().complete and log.got == []
 
 
-@pytest.mark.parametrize("kind", ["cut-stream", "end-stream", "drop"])
+@pytest.mark.parametrize("kind", ["cut-stream", "end-stream", "end-within", "drop"])
 def test_no_line_is_lost_or_doubled_over_reconnections(kind, server, container, following):
     container.start()
     lines = [f"line {number}" for number in range(2000)] + ["same", "same", "same"]
@@ -150,6 +152,67 @@ def test_a_stream_that_the_server_ends_early_is_taken_up_again(server, container
     assert log.got == ["one", "two", "three", "three"]
     queries = [entry.query for entry in server.journal.entries(f"GET {LOG}")]
     assert ["sinceTime" in query for query in queries] == [False] + [True] * (len(queries) - 1)
+
+
+def test_lines_of_one_moment_and_older_ones_after_newer_come_once(server, container, following):
+    container.start()
+    moment = datetime(2026, 1, 1, 12, 0, 0, 900_000, tzinfo=timezone.utc)
+    # 0.9, 1.1 and back: the stamps of two streams that are written into one log.
+    lines = [(0.0, "out"), (0.2, "err"), (0.1, "out"), (0.1, "same"), (0.1, "same"), (0.0, "old"), (0.0, "old")]
+    for seconds, line in lines:
+        container.writer.write(f"{line}\n".encode(), moment + timedelta(seconds=seconds))
+    container.end()
+    for number in (1, 3, 6):  # in the midst of a line each, with its stamp of 31 bytes
+        server.faults.add("cut-stream", "/log", bytes=35 * number - 2)
+    log = following()
+    assert log.answer().complete and log.got == [line for _seconds, line in lines]
+
+
+def test_after_a_rotation_the_new_file_is_read_from_its_begin(server, container, following):
+    container.start()
+    container.write(*(f"line {number}" for number in range(10)))
+    server.faults.add("end-stream", "/log", bytes=1)
+    log = following()
+    log.until(10)
+    container.writer.rotate()
+    container.write(*(f"line {number}" for number in range(10, 30)))
+    container.end()
+    assert log.answer().complete and log.got == [f"line {number}" for number in range(30)]
+
+
+@pytest.mark.parametrize("size", [35, 50, 65])
+def test_a_stream_that_ends_in_good_order_within_a_line_gives_it_once(size, server, container, following):
+    container.start()
+    container.write("a line of 20 bytes..", "another of 19 bytes")
+    container.end()
+    server.faults.add("end-within", "/log", bytes=size)
+    log = following()
+    assert log.answer().complete and log.got == ["a line of 20 bytes..", "another of 19 bytes"]
+
+
+def test_a_burst_within_one_second_is_read_whole_in_memory_that_does_not_grow(server, cluster, container, soon):
+    container.start()
+    count, moment, found = 50_000, datetime.now(timezone.utc).replace(microsecond=0), {"next": 0}
+    container.writer.write("".join(f"line {number}\n" for number in range(count)).encode(), moment)
+    container.end()
+    for size in (40 * count // 4, 40 * count // 2):
+        server.faults.add("cut-stream", "/log", bytes=size)
+
+    def take(line):
+        assert line == f"line {found['next']}"
+        found["next"] += 1
+        if found["next"] == count:
+            found["held"] = tracemalloc.take_snapshot()
+
+    tracemalloc.start()
+    try:
+        assert follow(cluster, LOG, take, soon, ended=container.ended).complete
+    finally:
+        tracemalloc.stop()
+    ours = [tracemalloc.Filter(True, f"*/cluster/{name}.py") for name in ("logs", "repeats")]
+    held = sum(part.size for part in found["held"].filter_traces(ours).statistics("filename"))
+    assert found["next"] == count and held < 2**18, held
+    assert len(server.journal.entries(f"GET {LOG}")) >= 3
 
 
 def test_a_last_line_without_its_end_is_a_line(server, container, following):
@@ -185,6 +248,26 @@ def test_at_the_deadline_it_ends(container, following):
     done = log.answer()
     container.end()
     assert not done.complete and not done.truncated and log.got == ["one"]
+
+
+def test_a_server_that_ends_one_stream_after_the_other_hides_no_line(server, container, following):
+    container.start()
+    container.write("one", "two", "six")
+    container.end()
+    for lines in (1, 2):
+        server.faults.add("end-within", "/log", bytes=35 * lines)
+    log = following()
+    assert log.answer().complete and log.got == ["one", "two", "six"]
+
+
+def test_a_pod_that_goes_away_within_a_line_leaves_what_there_was(server, container, following):
+    container.start()
+    container.write("one", "two")
+    server.faults.add("end-within", "/log", bytes=68)
+    server.faults.add("status", "/log", status=404)
+    log = following()
+    assert log.answer().complete and log.got == ["one", "tw"]
+    container.end()
 
 
 def test_a_pod_that_goes_away_with_its_log_ends_it(server, container, following):

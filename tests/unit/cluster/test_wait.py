@@ -100,6 +100,33 @@ def test_a_change_is_heard_of_by_watch(server, waiting):
     assert [entry.verb for entry in server.journal.entries()] == ["list", "watch"]
 
 
+def test_an_object_that_is_known_is_watched_without_a_list_before(server, waiting):
+    make_job(server, "a")
+    known = server.system.get("jobs.batch", "team", "a")
+    finish(server, "a")  # before the watch begins
+    seen = []
+    found = waiting(["a"], known=known, on_change=seen.append)()
+    assert found.outcomes["a"].state == "reached"
+    assert [entry.verb for entry in server.journal.entries(JOBS)] == ["watch"]
+    assert [bool(one.get("status", {}).get("conditions")) for one in seen] == [False, True]
+
+
+@pytest.mark.parametrize("problem", ["gone", "deleted", "forgotten"])
+def test_what_became_of_a_known_object_is_found_whatever_the_server_remembers(problem, server, waiting):
+    make_job(server, "a")
+    known = server.system.get("jobs.batch", "team", "a")
+    if problem == "deleted":
+        server.system.delete("jobs.batch", "team", "a")
+    else:
+        finish(server, "a")
+    if problem == "gone":
+        server.faults.add("gone", "/jobs")
+    if problem == "forgotten":
+        server.store.compact()
+    found = waiting(["a"], known=known)()
+    assert found.outcomes["a"].state == ("failed" if problem == "deleted" else "reached")
+
+
 def test_many_are_waited_for_on_one_watch(server, waiting):
     names = [f"job-{number}" for number in range(60)]
     for name in names:

@@ -30,13 +30,13 @@ def test_a_build_returns_its_image_log_and_commit(site, tmp_path):
     assert found.build.log == str(log)
 
 
-def test_a_quiet_build_costs_five_requests_beside_its_log(site):
+def test_a_quiet_build_costs_four_requests_beside_its_log(site):
     site.config()
     site.rule(seconds=0.5, start_seconds=0.2)
     site.server.journal.clear()
     site.run()
     lines = site.requests()
-    assert len([line for line in lines if "/log?" not in line]) <= 5, lines
+    assert len([line for line in lines if "/log?" not in line]) == 4, lines
     assert len([line for line in lines if "/log?" in line]) <= 2, lines
 
 

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import re
+import sys
+
 import pytest
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.verdict.sanitize import clean, shorten
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.verdict.sanitize import clean, mask, shorten
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,58 +15,71 @@ settings.register_profile("any-machine", deadline=None)
 settings.load_profile("any-machine")
 
 SECRET = "S3cretValue42" + "x" * 30
+FORMS = [
+    "https://user:{}@host/repo.git",
+    "https://{}@host/repo.git",
+    "postgresql://admin:{}@db:5432/x",
+    "GET /a?b=1&access_token={}&c=2",
+    "https://bucket/key?X-Amz-Signature={}",
+    "Authorization: Bearer {}",
+    "Authorization: Basic {}",
+    '{{"authorization": "Bearer {}"}}',
+    "curl -H 'X-Api-Key: {}'",
+    "Cookie: session={}; other=1",
+    "Set-Cookie: session={}",
+    "X-Auth-Token: {}",
+    "Bearer {}",
+    "password={}",
+    "export DB_PASSWORD={}",
+    'password = "{}"',
+    '"api_key": "{}"',
+    "client_secret: {}",
+    "passphrase={}",
+    "passwd: {}",
+    "PWD={}",
+    "credentials={}",
+    "b=1&sig={}",
+    "connect(user='me', password='{}')",
+    "run --token {} --verbose",
+    "run --api-key={}",
+    "aws_secret_access_key = '{}'",
+    "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----",
+    "-----BEGIN PRIVATE KEY-----\n{}",
+    "-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.{}",
+    "pass\x1b[1mword=\x1b[0m{}",
+]
+TOKENS = [
+    "AKIAIOSFODNN7EXAMPLE",
+    "ASIAIOSFODNN7EXAMPLE",
+    "ghp_" + "a1B2" * 9,
+    "gho_" + "a1B2" * 9,
+    "ghu_" + "a1B2" * 9,
+    "ghs_" + "a1B2" * 9,
+    "ghr_" + "a1B2" * 9,
+    "pypi-" + "a1B2" * 13,
+    "sk_live_" + "a1B2" * 5,
+    "rk_test_" + "a1B2" * 5,
+    "github_pat_" + "a1B2" * 10,
+    "glpat-" + "a1B2" * 5,
+    "hf_" + "a1B2" * 9,
+    "xoxb-123456789012-abcdefABCDEF",
+    "sk-proj-" + "a1B2" * 8,
+    "npm_" + "a1B2" * 9,
+    "sha256~" + "a1B2" * 10 + "abc",
+    "AIza" + "a1B2" * 8 + "abc",
+]
+# A letter that patterns take for an s: with it, every rule is tried; on a line of its own, none begins at it.
+ALL_RULES = "\u017f\n"
 
 
-@pytest.mark.parametrize(
-    "form",
-    [
-        "https://user:{}@host/repo.git",
-        "https://{}@host/repo.git",
-        "postgresql://admin:{}@db:5432/x",
-        "GET /a?b=1&access_token={}&c=2",
-        "https://bucket/key?X-Amz-Signature={}",
-        "Authorization: Bearer {}",
-        "Authorization: Basic {}",
-        '{{"authorization": "Bearer {}"}}',
-        "curl -H 'X-Api-Key: {}'",
-        "Cookie: session={}; other=1",
-        "Bearer {}",
-        "password={}",
-        "export DB_PASSWORD={}",
-        'password = "{}"',
-        '"api_key": "{}"',
-        "client_secret: {}",
-        "connect(user='me', password='{}')",
-        "run --token {} --verbose",
-        "run --api-key={}",
-        "aws_secret_access_key = '{}'",
-        "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----",
-        "-----BEGIN PRIVATE KEY-----\n{}",
-        "-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----",
-        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.{}",
-        "pass\x1b[1mword=\x1b[0m{}",
-    ],
-)
+@pytest.mark.parametrize("form", FORMS)
 def test_secrets_are_masked_and_the_rest_stays(form):
     shown = clean("before " + form.format(SECRET) + " after")
     assert SECRET not in shown and "***" in shown and shown.startswith("before ")
 
 
-@pytest.mark.parametrize(
-    "token",
-    [
-        "AKIAIOSFODNN7EXAMPLE",
-        "ghp_" + "a1B2" * 9,
-        "github_pat_" + "a1B2" * 10,
-        "glpat-" + "a1B2" * 5,
-        "hf_" + "a1B2" * 9,
-        "xoxb-123456789012-abcdefABCDEF",
-        "sk-proj-" + "a1B2" * 8,
-        "npm_" + "a1B2" * 9,
-        "sha256~" + "a1B2" * 10 + "abc",
-        "AIza" + "a1B2" * 8 + "abc",
-    ],
-)
+@pytest.mark.parametrize("token", TOKENS)
 def test_tokens_are_known_by_their_beginning(token):
     assert clean(f"x {token} y") == "x *** y"
 
@@ -120,6 +136,51 @@ def test_cleaning_twice_is_cleaning_once(text):
 def test_cleaning_is_stable_around_secrets(prefix, text):
     once = clean(prefix + text)
     assert clean(once) == once
+
+
+WORDS = (
+    "password passwd Passphrase PWD secret TOKEN api_key access-key private_key credentials credential key= = : :// @ ? & -- "
+    "' \" \\n \\t Authorization: Proxy-Authorization Bearer Basic X-Api-Key: Set-Cookie: cookie https http ftp postgresql "
+    "sig X-Amz-Signature AWSAccessKeyId AKIA ghp_ gho_ ghs_ hf_ npm_ pypi- sha256~ xoxb- sk- rk_live_ sk_test_ AIza eyJ . "
+    "-----BEGIN PRIVATE KEY----- -----END None os. abcd1234 user host \u00e9 \u2501 ***"
+)
+PIECES = [
+    *WORDS.replace("\\n", "\n").replace("\\t", "\t").split(" "),
+    " ",
+    "",
+    "\x1b[1m",
+    "a1B2" * 9,
+    "A1B2" * 4,
+    "x" * 40,
+]
+
+
+@given(st.lists(st.one_of(st.sampled_from([*PIECES, *TOKENS]), st.text(max_size=4)), max_size=12))
+def test_a_rule_that_is_left_out_would_change_nothing(pieces):
+    for text in ("".join(pieces), " ".join(pieces)):
+        assert ALL_RULES + clean(text) == clean(ALL_RULES + text)
+        assert ALL_RULES + mask(text) == mask(ALL_RULES + text)
+
+
+@pytest.mark.parametrize("change", [str, str.upper, str.lower])
+@pytest.mark.parametrize("form", [*FORMS, *TOKENS])
+def test_no_rule_is_left_out_that_a_secret_needs(form, change):
+    text = change(form.format(SECRET) if form in FORMS else form)
+    assert ALL_RULES + clean(text) == clean(ALL_RULES + text)
+    assert ALL_RULES + mask(text) == mask(ALL_RULES + text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["PA\u017f\u017fWORD=abcd1234", "to\u212aen=abcd1234", "credent\u0131al=abcd1234", "CREDENT\u0130AL=abcd1234"],
+)
+def test_letters_that_a_pattern_takes_for_others_hide_nothing(text):
+    assert clean(text).endswith("=***")
+
+
+def test_no_further_letter_is_taken_for_one_of_ascii():
+    beyond = "".join(map(chr, range(128, sys.maxunicode + 1)))
+    assert set(re.findall("[a-z]", beyond, re.IGNORECASE)) == set("\u0130\u0131\u017f\u212a")
 
 
 @given(st.text(max_size=300), st.integers(min_value=10, max_value=100))

@@ -19,7 +19,7 @@ class BuildLog:
 
     path: file that keeps the whole log, made at the first line, so that a build that only waits for another one
     leaves its log alone; None keeps none. report: called with one event a line, for the console. clean: takes out of a
-    line what nobody may read. ``build`` is the name of the build, where it has one of its own.
+    line what nobody may read. ``build`` is the name of the build, where it has one of its own, ``commit`` what it built.
     """
 
     def __init__(self, path: str | None, report, label: str = "", clean=without_credentials):
@@ -27,6 +27,7 @@ class BuildLog:
         self._clean = clean
         self.stages: dict[str, float] = {}
         self.build: str | None = None
+        self.commit: str | None = None
         self._report = report
         self._label = label
         self._tail = collections.deque(maxlen=40)
@@ -34,7 +35,9 @@ class BuildLog:
 
     def __call__(self, line: str, show: bool = True) -> None:
         """Keep one line; stream it, and have it in the tail, unless show is false."""
-        line = _ANSI.sub("", self._clean(line.rstrip()))
+        line = self._clean(line.rstrip())
+        if "\x1b" in line:
+            line = _ANSI.sub("", line)
         if not line:
             return
         if show:

@@ -84,7 +84,10 @@ def until(done) -> Goal:
 
 def _until(builds: Builds, seen: _Seen, look, done, deadline: Deadline) -> None:
     name = seen.build["metadata"]["name"]
-    waited = wait(builds.cluster, BUILDS, [name], until(done), deadline, namespace=builds.namespace, on_change=look)
+    waited = wait(
+        builds.cluster, BUILDS, [name], until(done), deadline,
+        namespace=builds.namespace, on_change=look, known=seen.build,
+    )  # fmt: skip
     if waited.failed:
         raise EngineError(_GOT_LOST.format(name), "build_pod_lost")
     if waited.pending:

@@ -174,7 +174,7 @@ def test_a_strategy_keeps_its_promises(site):
         other, broken = need("alpha==2.0"), need("nosuchthing")
         interrupted = f"notebook-environment-{strategy.plan(context, other).key}-1"
         site.server.pod_rules.add({"name": "*", **PUSHED})
-        site.server.pod_rules.add({"name": f"{interrupted}*", "seconds": 60, "times": 1, **PUSHED})
+        site.server.pod_rules.add({"name": f"{interrupted}*", "seconds": 0.3, **PUSHED})
         site.server.pod_rules.add(
             {"name": f"notebook-environment-{strategy.plan(context, broken).key}*", "exit_code": 1}
         )

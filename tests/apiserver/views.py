@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from . import errors
-from .actors.imagestream import import_stream
+from .actors.imagestream import image_in_stream, import_stream
 from .actors.namespace import role_binding
 from .api import Call
 from .auth import oauth_token_objects
@@ -15,6 +15,7 @@ from .values import success
 _PROJECT = ("project.openshift.io", "projects")
 _REQUEST = ("project.openshift.io", "projectrequests")
 _IMPORT = ("image.openshift.io", "imagestreamimports")
+_IMAGES = ("image.openshift.io", "imagestreamimages")
 _TOKENS = ("oauth.openshift.io", "useroauthaccesstokens")
 _USERS = ("user.openshift.io", "users")
 
@@ -42,6 +43,9 @@ class Views:
             for obj in oauth_token_objects(self._server, call.user.name):
                 if obj["metadata"]["name"] == call.name:
                     return Stored(obj, 0)
+        if _plain(call) == _IMAGES:
+            image = image_in_stream(self._server.system, call.namespace or "", call.name or "")
+            return Stored(image, 0) if image else None
         return None
 
     def list(self, call: Call) -> list[Stored] | None:

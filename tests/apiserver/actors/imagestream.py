@@ -58,13 +58,28 @@ class ImageStreamController(Actor):
                 part["tags"] = [entry for entry in part["tags"] if entry[key] not in gone]
 
     def _import(self, stream: dict) -> None:
-        """A tag that follows an external image gets a digest of its own; the stand-in reaches no registry."""
-        known = {entry["tag"] for entry in stream["status"].get("tags") or []}
+        """A tag of the spec that is new or stands for another image brings that image; the stand-in reaches no registry.
+
+        An image of another stream is pulled from this one afterwards (openshift-apiserver, imagestream strategy, tagsChanged).
+        """
+        shown = {
+            entry["tag"]: entry["items"][0]["image"] for entry in stream["status"].get("tags") or [] if entry["items"]
+        }
+        namespace, name = key_of(stream)
         for tag in (stream.get("spec") or {}).get("tags") or []:
             source = tag.get("from") or {}
-            if tag["name"] not in known and source.get("kind") == "DockerImage":
-                digest = _digest_of(source["name"])
-                reference = f"{source['name'].rsplit('@', 1)[0].rsplit(':', 1)[0]}@{digest}"
+            place, _at, digest = source.get("name", "").partition("@")
+            if source.get("kind") == "DockerImage":
+                # What a tag elsewhere stands for is looked up once.
+                digest = digest or shown.get(tag["name"]) or _digest_of(source["name"])
+                reference = f"{place.rsplit(':', 1)[0]}@{digest}"
+            elif source.get("kind") == "ImageStreamImage":
+                if image_in_stream(self.system, source.get("namespace") or namespace, source["name"]) is None:
+                    continue
+                reference = f"{REGISTRY}/{namespace}/{name}@{digest}"
+            else:
+                continue
+            if shown.get(tag["name"]) != digest:
                 _put_tag(stream, tag["name"], reference, digest, self.clock.now())
                 _ensure_image(self.system, digest, reference)
 
@@ -140,6 +155,23 @@ def resolve(system, namespace: str, name: str) -> str | None:
     for entry in ((stream or {}).get("status") or {}).get("tags") or []:
         if entry["tag"] == (tag or "latest") and entry.get("items"):
             return entry["items"][0]["dockerImageReference"]
+    return None
+
+
+def image_in_stream(system, namespace: str, name: str) -> dict | None:
+    """The ImageStreamImage `stream@digest`, None where the stream has no such image."""
+    stream_name, _at, digest = name.partition("@")
+    stream = system.find(STREAMS, namespace, stream_name) or {}
+    for entry in (stream.get("status") or {}).get("tags") or []:
+        for item in entry.get("items") or []:
+            if item["image"] == digest:
+                known = system.find(IMAGES, None, digest) or {}
+                image = {"metadata": {"name": digest}, "dockerImageReference": item["dockerImageReference"]}
+                image |= {field: known[field] for field in ("dockerImageMetadata",) if field in known}
+                metadata = {"name": name, "namespace": namespace}
+                return {
+                    "apiVersion": "image.openshift.io/v1", "kind": "ImageStreamImage", "metadata": metadata, "image": image,
+                }  # fmt: skip
     return None
 
 

@@ -21,6 +21,7 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environmen
     scripts,
 )
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.lines import parse
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.strategy import ImageOptions
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
 from wheels import RUNNER, make_wheel
 
@@ -29,6 +30,10 @@ DIGEST = "sha256:" + "a" * 64
 
 def base(**config) -> BaseImage:
     return BaseImage(f"registry.example.com/nb@{DIGEST}", DIGEST, **configuration({"Config": config}))
+
+
+def flat(text):
+    return text.replace(" && \\\n    ", " && ")
 
 
 def composed(root, *lines):
@@ -86,12 +91,12 @@ def test_the_check_names_what_cannot_be_imported(image, wheelhouse, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "line", ["--index-url https://jane:secret@index.example.com/simple", "x @ https://jane:secret@example.com/x.whl"]
+    "line", ["--index-url https://jane:hunter2@index.example.com/simple", "x @ https://jane:hunter2@example.com/x.whl"]
 )
 def test_credentials_do_not_get_into_an_image(tmp_path, line):
     with pytest.raises(EngineError, match="holds credentials") as caught:
         composed(tmp_path, line)
-    assert "secret" not in caught.value.message
+    assert "hunter2" not in caught.value.message
 
 
 @pytest.mark.parametrize("inner", ["-r more.txt", "./pkg", "--index-url https://jane:secret@index.example.com/simple"])
@@ -115,11 +120,12 @@ def test_a_list_that_draws_in_more_is_refused(tmp_path, inner):
     ],
 )
 def test_a_containerfile_ends_as_the_user_of_its_base_with_a_home_of_group_0(tmp_path, config, user, home):
-    text = containerfile(base(**config), composed(tmp_path, "alpha"))
+    text = containerfile(base(**config), composed(tmp_path, "alpha"), ImageOptions())
     lines = text.splitlines()
     assert lines[0] == f"FROM registry.example.com/nb@{DIGEST}" and lines[1] == "USER 0" and lines[-1] == user
-    assert ("chgrp" in text) == (home is not None)
-    assert home is None or (f"chgrp -R 0 '{home}'" in text and f"chmod -R g=u '{home}'" in text)
+    assert ("ENV HOME=/home/notebook\n" in text) == (home is None)
+    home = home or "/home/notebook"
+    assert f"mkdir -p {home} && " in flat(text) and f"chgrp -R 0 {home} && chmod -R g=u {home}" in flat(text)
     assert "-r requirements.txt" in text and "--no-cache-dir" in text
 
 

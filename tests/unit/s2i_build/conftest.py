@@ -16,8 +16,9 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.verdict.sa
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.verdict.taxonomy import entry
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "unit" / "cluster")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "unit" / "cluster"), str(Path(__file__).parent)]
 from cluster_support import auth, grant, http, namespace  # noqa: E402
+from image_support import BASE, PLAIN  # noqa: E402
 
 from tests.apiserver.server import ApiServer  # noqa: E402
 
@@ -102,3 +103,11 @@ def site():
     with ApiServer(profile="openshift") as running:
         namespace(running)
         yield Site(running)
+
+
+@pytest.fixture
+def openshift(site, tmp_path):
+    """The same, with a registry that has an image to build upon."""
+    site.server.external_images[BASE] = PLAIN.copy()
+    site.cache_dir = str(tmp_path)
+    return site

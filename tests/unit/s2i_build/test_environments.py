@@ -16,36 +16,8 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environmen
 )
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.strategy import Context
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.resolution import Resolution
 from cluster_support import auth, http
-
-BASE = "registry.example.com/jupyter/minimal-notebook:latest"
-DIGESTS = {number: f"sha256:{number * 64}" for number in "ab"}
-
-
-def need(*lines, notebook="a.ipynb", **more):
-    return Resolution(notebook, "declared", tuple(lines), **more)
-
-
-@pytest.fixture
-def openshift(site, tmp_path):
-    site.server.external_images[BASE] = {"digest": DIGESTS["a"], "config": {"User": "1000", "Env": ["NB_UID=1000"]}}
-    site.cache_dir = str(tmp_path)
-    return site
-
-
-def bring(site, *needs, strategy="s2i", token=None, **options):
-    options = {"base": BASE, "timeout": 30, **options}
-    events = options.pop("progress", lambda event: site.shown.append(event["text"]))
-    with Cluster(auth(site.server, token)) as cluster:
-        return make(
-            needs or (need("alpha"),), strategy=strategy, cluster=cluster, namespace="team", cache_dir=site.cache_dir,
-            strategies=[S2iStrategy(), DockerStrategy()], progress=events, **options,
-        )  # fmt: skip
-
-
-def config(site, key):
-    return site.server.system.get("buildconfigs.build.openshift.io", "team", f"notebook-environment-{key}")
+from image_support import BASE, BUILDER, DIGESTS, bring, config, hook, need
 
 
 def tags(site):
@@ -62,7 +34,7 @@ def test_an_image_is_made_and_returned_by_digest(openshift, strategy):
     assert found.reference.endswith(f"/team/notebook-environments@{digest}") and found.strategy == strategy
     assert set(made.build.stages) == {"FetchInputs", "PullImages", "Build", "PushImage"}
     spec = config(openshift, made.key)["spec"]
-    assert spec["postCommit"]["command"][-3:] == ["papermill", "ipykernel", "alpha"]
+    assert hook(spec)[-3:] == ["papermill", "ipykernel", "alpha"]
     assert {"name": "notebooks.mlops.dev/key", "value": made.key} in spec["output"]["imageLabels"]
     assert f"{made.build.name}: started" in " ".join(openshift.shown)
 
@@ -191,8 +163,7 @@ def test_a_builder_image_is_left_its_own_scripts(openshift, monkeypatch):
     write = S2iStrategy._complete
     monkeypatch.setattr(S2iStrategy, "_complete", lambda *given: seen.append(write(*given)) or seen[-1])
     bring(openshift)
-    labels = {"io.openshift.s2i.scripts-url": "image:///usr/libexec/s2i"}
-    openshift.server.external_images[BASE] = {"digest": DIGESTS["b"], "config": {"User": "1001", "Labels": labels}}
+    openshift.server.external_images[BASE] = BUILDER
     bring(openshift)
     assert [".s2i/bin/assemble" in one.files for one in seen] == [True, False]
     (refused,) = bring(openshift, need("alpha==1.0 --hash=sha256:" + "c" * 64))
@@ -219,6 +190,20 @@ def test_an_image_of_the_internal_registry_is_a_base_too(openshift):
     assert json.loads(wanted["notebooks.mlops.dev/requirements"]) == ["beta"]
     (lost,) = bring(openshift, base=base + "x")
     assert lost.build.reason == "builder_image_unavailable"
+
+
+def test_an_image_of_the_internal_registry_by_digest_needs_no_import(openshift):
+    (parent,) = bring(openshift)
+    openshift.server.journal.clear()
+    (child,) = bring(openshift, need("beta"), base=parent.environment.reference, strategy="docker")
+    assert child.build.phase == "Complete"
+    assert (
+        config(openshift, child.key)["metadata"]["annotations"]["notebooks.mlops.dev/base"]
+        == parent.environment.reference
+    )
+    assert not [line for line in openshift.requests() if "imagestreamimports" in line]
+    (lost,) = bring(openshift, base=parent.environment.reference[:-64] + "0" * 64)
+    assert lost.build.reason == "builder_image_unavailable" and "no such digest" in lost.build.message
 
 
 def test_delete_takes_the_tag_and_the_builds(openshift):

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.client import Cluster
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.buildlog import BuildLog
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.openshift.environments import (
+    DockerStrategy,
     S2iStrategy,
 )
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.strategy import Context
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.strategy import Context, GitSource
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.platform.permissions import needs_of, role_rules
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.resolution import Resolution
@@ -47,22 +50,34 @@ def everything(site, tmp_path, token) -> list[str]:
 
 
 def environments(site, tmp_path, token) -> list[str]:
-    """Make an environment as the user, and delete it; return what was said."""
-    strategy, need = S2iStrategy(), Resolution("a.ipynb", "declared", ("alpha",))
+    """Make environments as the user, of which one takes files of a repository, and delete them; return what was said."""
     base = f"registry.example.com/nb@sha256:{'a' * 64}"
+    git = GitSource("https://git.example.com/team/nb.git", "c" * 40)
     said = []
     with Cluster(auth(site.server, token)) as cluster:
-        context = Context(str(tmp_path / "cache"), base=base, timeout=20, cluster=cluster, namespace="team")
-        plan = strategy.plan(context, need)
-        for work in (
-            lambda: strategy.create(context, plan, BuildLog(None, lambda _event: None)),
-            lambda: strategy.delete(context, plan.key),
-        ):
-            try:
-                work()
-            except EngineError as error:
-                said.append(error.message)
+        for strategy, line in ((S2iStrategy(), "alpha"), (DockerStrategy(), "./package")):
+            context = Context(
+                str(tmp_path / "cache"), base=base, timeout=20, cluster=cluster, namespace="team", git=git
+            )
+            plan = strategy.plan(context, Resolution("a.ipynb", "declared", (line,)))
+            said += attempt(strategy.create, context, plan, BuildLog(None, lambda _event: None))
+            said += attempt(build_upon, strategy, context, plan.key)
+            said += attempt(strategy.delete, context, plan.key)
     return said
+
+
+def build_upon(strategy, context, key):
+    """Look at what was made as at a base."""
+    if found := strategy.find(context, key):
+        strategy.base(dataclasses.replace(context, base=found.reference))
+
+
+def attempt(work, *arguments) -> list[str]:
+    try:
+        work(*arguments)
+    except EngineError as error:
+        return [error.message]
+    return []
 
 
 def test_with_all_of_them_nothing_is_refused(site, tmp_path):

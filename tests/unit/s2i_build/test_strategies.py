@@ -12,7 +12,7 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environmen
     DockerStrategy,
     S2iStrategy,
 )
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.strategy import Context
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.strategy import Context, GitSource
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.resolution import Resolution
 from cluster_support import auth
 
@@ -20,22 +20,24 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "environment"))
 from conformance import check_strategy  # noqa: E402
 
 
-@pytest.mark.parametrize("strategy", [S2iStrategy(), DockerStrategy()], ids=lambda one: one.name)
-def test_a_strategy_keeps_its_promises(site, tmp_path, strategy):
-    broken = Resolution("c.ipynb", "declared", ("nosuchthing",))
+@pytest.mark.parametrize(
+    ("strategy", "git", "names"),
+    [
+        (S2iStrategy(), None, ("alpha==1.0", "alpha==2.0", "nosuchthing")),
+        (DockerStrategy(), None, ("alpha==1.0", "alpha==2.0", "nosuchthing")),
+        (DockerStrategy(), GitSource("https://git.example.com/nb.git", "c" * 40), ("./one", "./two", "./three")),
+    ],
+    ids=["s2i", "docker", "docker-git"],
+)
+def test_a_strategy_keeps_its_promises(site, tmp_path, strategy, git, names):
+    needs, other, broken = (Resolution(f"{line}.ipynb", "declared", (line,)) for line in names)
     with Cluster(auth(site.server)) as cluster:
         context = Context(
-            str(tmp_path), base="registry.example.com/nb:1", timeout=30, cluster=cluster, namespace="team"
+            str(tmp_path), base="registry.example.com/nb:1", timeout=30, cluster=cluster, namespace="team", git=git
         )
-        other = Resolution("b.ipynb", "declared", ("alpha==2.0",))
         key = strategy.plan(context, broken).key
         # The build that is interrupted goes on until it is cancelled.
         interrupted = f"notebook-environment-{strategy.plan(context, other).key}-1-build"
         site.server.pod_rules.add({"name": interrupted, "seconds": 60})
         site.server.pod_rules.add({"name": f"notebook-environment-{key}-*", "exit_code": 1})
-        check_strategy(
-            strategy, context,
-            needs=Resolution("a.ipynb", "declared", ("alpha==1.0",)),
-            other=other,
-            broken=broken,
-        )  # fmt: skip
+        check_strategy(strategy, context, needs=needs, other=other, broken=broken)

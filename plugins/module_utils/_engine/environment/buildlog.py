@@ -19,7 +19,7 @@ class BuildLog:
 
     path: file that keeps the whole log, made at the first line, so that a build that only waits for another one
     leaves its log alone; None keeps none. report: called with one event a line, for the console. clean: takes out of a
-    line what nobody may read. ``build`` is the name of the build, where it has one of its own, ``commit`` what it built.
+    line what nobody may read. ``build`` is the name of the build, where it has one of its own.
     """
 
     def __init__(self, path: str | None, report, label: str = "", clean=without_credentials):
@@ -27,7 +27,6 @@ class BuildLog:
         self._clean = clean
         self.stages: dict[str, float] = {}
         self.build: str | None = None
-        self.commit: str | None = None
         self._report = report
         self._label = label
         self._tail = collections.deque(maxlen=40)

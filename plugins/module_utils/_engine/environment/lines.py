@@ -68,9 +68,10 @@ def without_credentials(text: str) -> str:
     return re.sub(r"([a-zA-Z][a-zA-Z0-9+.-]*://)[^/@\s]+@", r"\1****@", text)
 
 
-def parse(text: str, root: str) -> Line | None:
+def parse(text: str, root: str | None) -> Line | None:
     """Return what a requirement line says, None for an empty one; relative paths are taken from root.
 
+    root: None where the paths are those of a repository that is not on this machine: they stay relative, and unseen.
     Raises EngineError (``requirements_invalid``) for a line that no installer would take, naming it.
     """
     text = _COMMENT.sub("", text).strip()
@@ -87,7 +88,7 @@ def parse(text: str, root: str) -> Line | None:
     return line
 
 
-def parse_all(texts: Iterable[str], root: str) -> tuple[Line, ...]:
+def parse_all(texts: Iterable[str], root: str | None) -> tuple[Line, ...]:
     """Return what requirement lines say, as ``parse`` does for each."""
     return tuple(line for text in texts if (line := parse(text, root)))
 
@@ -102,7 +103,7 @@ def read_list(path: str) -> tuple[Line, ...]:
     return parse_all(text.splitlines(), os.path.dirname(path))
 
 
-def _option(text: str, root: str) -> Line:
+def _option(text: str, root: str | None) -> Line:
     name, value = _split_option(text)
     if name == "--editable":
         # A run sees a copy of the sources under another UID: what is installed must not point back at them.
@@ -136,7 +137,7 @@ def _split_option(text: str) -> tuple[str, str | None]:
     raise _refused(text, reason)
 
 
-def _target(text: str, root: str) -> Line:
+def _target(text: str, root: str | None) -> Line:
     if text.startswith(_VCS) or re.match(r"(https?|ftp|file)://", text):
         egg = re.search(r"#(?:.*&)?egg=([A-Za-z0-9._-]+)", text)
         name = normalise(egg.group(1)) if egg else None
@@ -149,7 +150,7 @@ def _target(text: str, root: str) -> Line:
     return _named(text, root)
 
 
-def _local(text: str, root: str) -> Line:
+def _local(text: str, root: str | None) -> Line:
     bare, extras = _split_extras(text)
     path = _absolute(bare, root, text)
     return Line("path", path + extras, extras, path=path, name=_wheel_name(path))
@@ -162,7 +163,7 @@ def _looks_like_path(text: str) -> bool:
     return head.startswith((".", "/", "~")) or "/" in head or head.endswith((".whl", ".tar.gz", ".zip", ".tar.bz2"))
 
 
-def _named(text: str, root: str) -> Line:
+def _named(text: str, root: str | None) -> Line:
     requirement = _requirement(text)
     name, url = normalise(requirement.name), requirement.url
     extras = f"[{','.join(sorted(normalise(extra) for extra in requirement.extras))}]" if requirement.extras else ""
@@ -203,11 +204,20 @@ def _wheel_name(path: str) -> str | None:
     return normalise(name.split("-")[0]) if name.endswith(".whl") else None
 
 
-def _absolute(path: str, root: str, line: str) -> str:
+def _absolute(path: str, root: str | None, line: str) -> str:
+    if root is None:
+        return _inside(path, line)
     whole = os.path.normpath(os.path.join(root, os.path.expanduser(path)))
     if not os.path.exists(whole):
         raise _refused(line, f"there is no file or directory {whole}")
     return whole
+
+
+def _inside(path: str, line: str) -> str:
+    """Return a path of a repository as pip takes it from the directory that it works in."""
+    if "file:" in line or path.startswith(("/", "~")) or ".." in path.split("/"):
+        raise _refused(line, "what a repository holds is named by a path below its directory, such as ./package")
+    return os.path.join(".", os.path.normpath(path))
 
 
 def _refused(text: str, reason: str) -> EngineError:

@@ -114,6 +114,7 @@ def _one(
     build = Build(
         name=begun.name if begun else log.build or key, phase=phase, reason=failure.code if failure else None, message=failure.message if failure else None,
         log_tail=log.tail(), log=kept, duration=round(time.monotonic() - start, 3), stages=log.stages or None,
+        commit=group.plan.commit,
     )  # fmt: skip
     return EnvironmentResult(
         key=key,

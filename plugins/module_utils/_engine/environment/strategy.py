@@ -72,6 +72,7 @@ class Context:
     installer: ``auto``, ``uv`` or ``pip``. timeout: seconds for one build; None = no limit.
     max_size, max_age: bytes and seconds of unused environments to keep; None = no limit.
     cluster: where images are made, None without one. namespace: there; None = that of the connection.
+    shared_namespace: a further one whose images are taken, and never made.
     git: the source, where the cluster fetches it. repository: where images are pushed to, without a tag, for strategies that
     push to a registry. push_secret: name of the Secret (``kubernetes.io/dockerconfigjson``) for it. image, build: see there.
     """
@@ -85,6 +86,7 @@ class Context:
     max_age: float | None = None
     cluster: Cluster | None = None
     namespace: str | None = None
+    shared_namespace: str | None = None
     git: GitSource | None = None
     repository: str | None = None
     push_secret: str | None = None
@@ -107,7 +109,8 @@ class Plan:
     key: content key; equal for everything that may share the environment, fit for a file name.
     requirements: the lines as the resolution has them. imports: top-level import names that must be importable
     afterwards, with the distribution expected to provide each.
-    details: the strategy's own, for its ``create``. warnings: sentences for the user.
+    details: the strategy's own, for its ``create``. warnings: sentences for the user. commit: of the repository that the
+    environment is made from, None where none counts.
     """
 
     key: str
@@ -115,6 +118,7 @@ class Plan:
     imports: dict = field(default_factory=dict)
     details: dict = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    commit: str | None = None
 
 
 class Strategy(abc.ABC):

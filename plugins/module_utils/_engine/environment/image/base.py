@@ -14,7 +14,7 @@ _REFERENCE = re.compile(
     re.IGNORECASE,
 )
 _INTERPRETER = re.compile(r"\d+(\.\d+)*|[/~.].*")
-_ROOT = ("", "0", "root")
+ROOT = ("", "0", "root")
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,26 @@ class BaseImage:
         return bool(self.labels.get(_S2I_SCRIPTS))
 
     @property
+    def scripts(self) -> str:
+        """The directory with the scripts of an S2I builder image."""
+        return self.labels[_S2I_SCRIPTS].removeprefix("image://").rstrip("/")
+
+    @property
     def home(self) -> str | None:
         """The home directory of its user, None where there is none that a run could use."""
-        home = self.env.get("HOME", "")
-        return home if home.strip("/") and home.rstrip("/") != "/root" else None
+        return usable_home(self.env.get("HOME", ""))
 
     @property
     def run_user(self) -> str:
         """The user that a Containerfile ends with: the image's own; group 0 lets any other UID in its place."""
         if self.env.get("NB_UID"):
             return "${NB_UID}"
-        return self.user if self.user.partition(":")[0] not in _ROOT else "1001:0"
+        return self.user if self.user.partition(":")[0] not in ROOT else "1001:0"
+
+
+def usable_home(home: str) -> str | None:
+    """Return a home directory, None for one that only root could use, or that is no directory of its own."""
+    return home if home.strip("/") and home.rstrip("/") != "/root" else None
 
 
 def is_image(base: str | None) -> bool:

@@ -15,6 +15,8 @@ from ..installer import Installer
 from ..key import input_files
 from ..lines import LISTS, Line, read_list, without_credentials
 
+PIP = "python3 -m pip --no-input --disable-pip-version-check"
+
 
 @dataclass(frozen=True)
 class BuildContext:
@@ -39,10 +41,18 @@ class BuildContext:
                 stream.write(text)
             os.chmod(target, 0o755 if text.startswith("#!") else 0o644)
 
-    def commands(self) -> list[str]:
-        """Return the commands of a shell that install the lists, for the directory of the context."""
-        pip = "python3 -m pip install --no-cache-dir --no-input --disable-pip-version-check"
-        return [f"{pip} {shlex.join((*arguments, '-r', name))}" for name, arguments in self.steps]
+    def renamed(self, pattern: str) -> BuildContext:
+        """Return the same with other names for the lists; pattern: the new name, with ``{}`` for the old one."""
+        names = {name: pattern.format(name) for name, _arguments in self.steps}
+        return dataclasses.replace(
+            self,
+            steps=tuple((names[name], arguments) for name, arguments in self.steps),
+            files={names.get(name, name): text for name, text in self.files.items()},
+        )
+
+    def commands(self, verb: str = "install") -> list[str]:
+        """Return the commands of a shell that install the lists, for the directory of the context. verb: pip's, with options."""
+        return [f"{PIP} {verb} --no-cache-dir {shlex.join((*arguments, '-r', name))}" for name, arguments in self.steps]
 
 
 def compose(lines: tuple[Line, ...], runner: tuple[str, ...]) -> BuildContext:
@@ -65,8 +75,8 @@ def _moved(line: Line, copies: dict[str, str]) -> Line:
     """Return a line whose local path is that of its copy in the build's context."""
     if without_credentials(line.text) != line.text:
         raise EngineError(
-            f"The requirement line '{without_credentials(line.text)}' holds credentials, which would stay in the image: keep"
-            " them in pip's configuration.",
+            f"The requirement line '{without_credentials(line.text)}' holds credentials, which would stay in the image: put"
+            " them into the pip.conf of build.settings_secret.",
             code="requirements_invalid",
         )
     if not line.path:

@@ -55,7 +55,7 @@ def closer(code: str, installs: bool, words: str, tail: Sequence[str]) -> tuple[
     if code == "image_push_failed" and _DENIED.search(text):
         return "image_push_denied", words
     if code == "build_failed" and installs and _INSTALLER.search(text):
-        told = explain(tail, ())
+        told = explain([line for line in tail if not _ECHO.fullmatch(line)], ())
         if told.code != "dependency_install_failed":
             return told.code, told.message
     return code, words

@@ -35,7 +35,10 @@ export TMPDIR="$HOME/tmp" XDG_RUNTIME_DIR="$HOME/run" BUILDAH_ISOLATION=chroot
 {PRELUDE}
 """
 _BUILD = f"""{_BEGIN}
-cp -rL {_CONTEXT}/* "$HOME/context/"
+# A volume of a ConfigMap has names with two dots that are no files of it.
+for one in {_CONTEXT}/* {_CONTEXT}/.[!.]*; do
+  if [ -e "$one" ]; then cp -rL "$one" "$HOME/context/"; fi
+done
 # Where a user namespace may mount it, overlay; vfs copies the whole base once for each of its layers.
 if {_BUILDAH} overlay info >"$HOME/tmp/info" 2>&1; then driver=overlay; else driver=vfs; rm -rf "$HOME/storage"; fi
 echo "$driver" >"$HOME/driver"

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import abc
-import dataclasses
 import time
 from collections.abc import Sequence
 from typing import ClassVar
@@ -20,7 +19,6 @@ from ...values.environment import Environment
 from ...values.errors import EngineError
 from ..buildlog import BuildLog
 from ..image.base import BaseImage, by_digest
-from ..image.recipes import containerfile
 from ..image.registry import inspect
 from ..image.strategy import ImageStrategy, namespace_of
 from ..image.words import closer, last_words
@@ -85,8 +83,7 @@ class PodStrategy(ImageStrategy):
     def files(self, context: Context, plan: Plan) -> dict[str, bytes]:
         """Return what the build sees: path -> content."""
         base, prepared = self.base(context), plan.details["context"]
-        text = containerfile(base, prepared, context.image)
-        return contents(dataclasses.replace(prepared, files={**prepared.files, "Containerfile": text}))
+        return contents(self.containerised(context, base, prepared, "Containerfile"))
 
     def prepare(self, context: Context, plan: Plan, base: BaseImage) -> Sequence[dict]:
         """Return the manifests that have to be there before a run."""

@@ -12,6 +12,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKUP = re.compile(r"([OVMEC])\(([^)]*)\)")
+# Roles whose guide has another name than they have.
+GUIDES = {"notebook_image": "images"}
 LINKS = {"M": "`{}`", "O": "`{}`", "V": "`{}`", "E": "`{}`", "C": "`{}`"}
 
 
@@ -21,13 +23,20 @@ def text(description) -> str:
     return plain.replace("|", "\\|")
 
 
-def readme(name: str, spec: dict) -> str:
-    rows = []
-    for option, about in spec["options"].items():
+def rows(options: dict, prefix: str = "") -> list[str]:
+    found = []
+    for option, about in options.items():
         kind = about["type"] + (f" of {about['elements']}" if "elements" in about else "")
-        default = "required" if about.get("required") else f"`{json.dumps(about['default'])}`"
+        default = f"`{json.dumps(about['default'])}`" if "default" in about else ""
+        default = "required" if about.get("required") else default
         choices = f" One of {', '.join(f'`{choice}`' for choice in about['choices'])}." if "choices" in about else ""
-        rows.append(f"| `{option}` | {kind} | {default} | {text(about['description'])}{choices} |")
+        found.append(f"| `{prefix}{option}` | {kind} | {default} | {text(about['description'])}{choices} |")
+        found += rows(about.get("options", {}), f"{prefix}{option}.")
+    return found
+
+
+def readme(name: str, spec: dict) -> str:
+    guide = f"{GUIDES.get(name, name)}.md"
     lines = spec["description"] if isinstance(spec["description"], list) else [spec["description"]]
     return "\n".join(
         [
@@ -35,11 +44,11 @@ def readme(name: str, spec: dict) -> str:
             "",
             *(text(line) for line in lines),
             "",
-            f"How to use it: [docs/{name}.md](../../docs/{name}.md). This page is made from `meta/argument_specs.yml`.",
+            f"How to use it: [docs/{guide}](../../docs/{guide}). This page is made from `meta/argument_specs.yml`.",
             "",
             "| variable | type | default | meaning |",
             "|---|---|---|---|",
-            *rows,
+            *rows(spec["options"]),
             "",
         ]
     )

@@ -26,7 +26,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def main(argument_spec: dict, function, **options) -> None:
     """Run one module: parse the arguments, call ``function(module, progress)``, exit with its dict.
 
-    ``progress`` takes one dict an event and never fails. Values in the result are made plain. An EngineError
+    ``progress`` takes one dict an event and never fails. Values in the result are made plain, its ``warnings`` are Ansible's. An EngineError
     becomes ``fail_json(msg, code, category, advice, **details)``. SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in the
     main thread, so that every ``finally`` runs, and end in ``fail_json(code="interrupted")``.
     """
@@ -37,10 +37,14 @@ def main(argument_spec: dict, function, **options) -> None:
     except EngineError as error:
         known = entry(error.code)
         told = {"category": known.category, "advice": known.advice, **error.details}
+        for words in told.pop("warnings", ()):
+            module.warn(words)
         module.fail_json(msg=error.message, code=error.code, **plain(told))
     except KeyboardInterrupt:
         module.fail_json(msg="Interrupted by a signal: what was begun has been cleaned up.", code="interrupted")
     else:
+        for words in result.pop("warnings", ()):
+            module.warn(words)
         module.exit_json(**plain(result))
 
 

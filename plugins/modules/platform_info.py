@@ -55,10 +55,11 @@ options:
   work:
     description:
       - The kinds of work that RV(missing) is told for.
-      - V(detect) is this module, V(run) runs notebooks in pods, and the others build images in this way.
+      - V(detect) is this module, V(run) runs notebooks in pods, V(administer) is the role M(mlops.notebooks.namespace) in a
+        namespace that is there, and the others build images in this way, or check one that is given (V(prebuilt)).
     type: list
     elements: str
-    choices: [detect, run, s2i, docker, tekton, shipwright, buildah]
+    choices: [detect, run, s2i, docker, tekton, shipwright, buildah, prebuilt, administer]
     default: [run]
 seealso:
   - name: Logging in to a cluster
@@ -291,7 +292,7 @@ missing:
       rules:
         - apiGroups: [batch]
           resources: [jobs]
-          verbs: [create, delete, get, list, patch, watch]
+          verbs: [create, delete, get, patch]
       unknown: []
 code:
   description: Code of the error taxonomy.

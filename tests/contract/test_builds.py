@@ -76,6 +76,26 @@ def test_a_build_ends_with_an_image(cluster, namespace):
     assert cluster.call("GET", config)[2]["status"]["lastVersion"] == 1
 
 
+def test_an_image_goes_by_the_name_of_another_stream_too(cluster, namespace):
+    build, path = instantiate(cluster, make_config(cluster, namespace, "image"))
+    digest = cluster.until(path, ended, seconds=600)["status"]["output"]["to"]["imageDigest"]
+    found = cluster.call("GET", f"{STREAM}/{namespace}/imagestreamimages/image@{digest}")
+    assert (found[0], found[2]["image"]["metadata"]["name"]) == (200, digest)
+    tag = {
+        "name": "1", "from": {"kind": "ImageStreamImage", "name": f"image@{digest}"}, "referencePolicy": {"type": "Local"},
+    }  # fmt: skip
+    stream = {
+        "apiVersion": "image.openshift.io/v1", "kind": "ImageStream", "metadata": {"name": "other"}, "spec": {"tags": [tag]},
+    }  # fmt: skip
+    assert cluster.call("POST", f"{STREAM}/{namespace}/imagestreams", stream)[0] == 201
+    path = f"{STREAM}/{namespace}/imagestreams/other"
+    (shown,) = cluster.until(path, lambda one: one["status"].get("tags"))["status"]["tags"]
+    assert shown["items"][0]["dockerImageReference"].endswith(f"/{namespace}/other@{digest}")
+    assert cluster.call("DELETE", f"{STREAM}/{namespace}/imagestreamtags/image:latest")[0] == 200
+    assert cluster.call("GET", f"{STREAM}/{namespace}/imagestreamtags/other:1")[0] == 200
+    assert cluster.call("GET", f"{STREAM}/{namespace}/imagestreamimages/other@sha256:{'0' * 64}")[0] == 404
+
+
 def test_a_build_that_fails_says_why(cluster, namespace):
     config = make_config(cluster, namespace, "bad", "FROM scratch\nRUN false\n")
     build = cluster.until(instantiate(cluster, config)[1], ended, seconds=600)

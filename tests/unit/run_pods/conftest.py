@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from run_support import ApiServer, Site, image, namespace, unavailable  # noqa: E402
+from pod_run_support import ApiServer, Site, image, namespace, unavailable  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -118,11 +118,21 @@ def test_check_mode_names_what_would_run_and_runs_nothing(validate):
     assert validate(check_mode=True, environments=planned)["planned"] == ["new.ipynb"]
 
 
-def test_an_image_is_refused_before_anything_is_run(validate):
+@pytest.mark.parametrize(
+    ("executor", "kind", "words"),
+    [
+        ("auto", "image", "The environment of a.ipynb is an image, and no cluster is named to run it in"),
+        ("process", "image", "The environment of a.ipynb is the image registry.example.com/nb@sha256:0.*executor job"),
+        ("job", "venv", "The environment of a.ipynb is a virtual environment.*executor process"),
+    ],
+)
+def test_an_environment_that_does_not_suit_the_executor_is_refused_before_anything_is_run(
+    validate, executor, kind, words
+):
     validate.notebook("a.ipynb", "print(1)")
-    image = {**validate.environment["environment"], "kind": "image", "reference": "registry.example.com/nb@sha256:0"}
-    with pytest.raises(EngineError, match="The environment of a.ipynb is the image registry.example.com/nb@sha256:0"):
-        validate(environments=validate.environments("a.ipynb", environment=image))
+    image = {**validate.environment["environment"], "kind": kind, "reference": "registry.example.com/nb@sha256:0"}
+    with pytest.raises(EngineError, match=words):
+        validate(environments=validate.environments("a.ipynb", environment=image), executor=executor)
 
 
 def test_a_failed_build_and_a_refused_notebook_are_verdicts_and_the_others_run(validate):

@@ -102,6 +102,26 @@ class Discovery:
             "cluster_not_found", status=404,
         )  # fmt: skip
 
+    def namespaced(self) -> tuple[tuple[Resource, ...], tuple[str, ...]]:
+        """Return what can be listed in a namespace, each resource in the version that the server prefers, and what is unknown.
+
+        The latter are names of groups that are stale or may not be seen; ``*`` where not even their names may.
+        """
+        found: dict[tuple[str, str], Resource] = {}
+        unknown = []
+        for some_group in ("", "*"):
+            groups = self._root(some_group)
+            if groups is None:
+                unknown.append(some_group or "core")
+            for group, versions in (groups or {}).items():
+                lists = [self.resources(group, version) for version in versions or ()]
+                if versions is None or None in lists:
+                    unknown.append(group)
+                for resource in (one for some in lists for one in some or ()):
+                    if resource.namespaced and "list" in resource.verbs:
+                        found.setdefault((group, resource.plural), resource)
+        return tuple(found.values()), tuple(unknown)
+
     def _root(self, group: str) -> dict | None:
         path = "/apis" if group else "/api"
         if path not in self._groups:

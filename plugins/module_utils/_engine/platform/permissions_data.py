@@ -6,6 +6,7 @@ from __future__ import annotations
 # Server-side apply reads, and patches; where the object is new, the server asks for create too.
 _APPLY = "get create patch"
 _FOLLOW = "get list watch"
+_KEEP = f"{_APPLY} list delete"
 
 # Following the pods of a build of ours.
 _PODS = (
@@ -13,11 +14,21 @@ _PODS = (
     ("", "pods/log", "get"),
     ("", "events", "list"),
 )
+# ConfigMaps and Secrets go with the Job that owns them. A pod that is held up is deleted, so that the others go on.
 _POD_RUN = (
-    ("batch", "jobs", f"{_APPLY} list watch delete"),
-    ("", "pods", _FOLLOW),
+    ("batch", "jobs", "get create patch delete"),
+    ("", "pods", f"{_FOLLOW} get delete"),
     ("", "pods/log", "get"),
-    ("", "configmaps", f"{_APPLY} list delete"),
+    ("", "configmaps", _APPLY),
+    ("", "secrets", _APPLY),
+    ("", "events", "list"),
+)
+# A Job of ours that builds an image, or looks at one. Of two runs that start the same at once, the later one gets the Job that
+# the earlier one made.
+_JOB_BUILD = (
+    ("batch", "jobs", "get create list watch delete"),
+    ("", "configmaps", f"{_APPLY} delete"),
+    *_PODS,
 )
 # A build of a BuildConfig that is there already (s2i_build), and environments by builds of OpenShift.
 _OPENSHIFT = (
@@ -26,6 +37,7 @@ _OPENSHIFT = (
     ("build.openshift.io", "buildconfigs/instantiatebinary", "create"),
     ("build.openshift.io", "builds", f"{_FOLLOW} patch delete"),
     ("build.openshift.io", "builds/log", "get"),
+    ("image.openshift.io", "imagestreamimages", "get"),
     ("image.openshift.io", "imagestreamimports", "create"),
     ("image.openshift.io", "imagestreams", _APPLY),
     ("image.openshift.io", "imagestreamtags", "get delete"),
@@ -54,10 +66,16 @@ WORK: dict[str, tuple[tuple[str, ...], ...]] = {
         ("", "configmaps", f"{_APPLY} delete"),
         *_PODS,
     ),
-    # Two runs that start the same build at once: the later one gets the Job that the earlier one made.
-    "buildah": (
-        ("batch", "jobs", "get create list watch delete"),
-        ("", "configmaps", f"{_APPLY} delete"),
-        *_PODS,
+    "buildah": _JOB_BUILD,
+    "prebuilt": _JOB_BUILD,
+    # What the role namespace does in a namespace that is there.
+    "administer": (
+        ("", "namespaces", "get", "{namespace}"),
+        ("", "serviceaccounts", _KEEP),
+        ("rbac.authorization.k8s.io", "roles", _KEEP),
+        ("rbac.authorization.k8s.io", "rolebindings", _KEEP),
+        ("", "resourcequotas", _KEEP),
+        ("", "limitranges", _KEEP),
+        ("networking.k8s.io", "networkpolicies", _KEEP),
     ),
 }

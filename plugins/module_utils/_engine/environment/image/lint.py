@@ -11,6 +11,7 @@ from .base import ROOT, digest_in
 from .instructions import Instruction
 from .own import OwnFile
 
+_FLAGS = re.compile(r"^(?:--\S+\s+)+")
 _COMMAND = re.compile(r"&&|\|\||[;|\n]")
 _PIP = re.compile(r"(?:.*/)?pip[\d.]*")
 # Options of `pip install` whose value is a word of its own (pip, "pip install", Options).
@@ -94,7 +95,7 @@ def _owner(one: Instruction) -> Iterator[str]:
 def _run(one: Instruction, no_cache: bool) -> Iterator[str]:
     if one.word != "RUN":
         return
-    text = f"{one.value}\n{one.body}"
+    text = f"{_FLAGS.sub('', one.value)}\n{one.body}"
     told = _USER_ID.search(text)
     if told and not _GROUP_0.search(told[0]) and not _GROUP_0.search(text):
         yield "makes a user with a fixed UID outside group 0, whom a pod's random UID is not: put the user into group 0 (-g 0)"

@@ -93,7 +93,7 @@ class OwnFile:
     def copied_from(self, one: Instruction) -> str | None:
         """Return the image that an instruction copies from, None where it is a stage, or the context."""
         source = one.flags.get("from", "") if one.word in ("COPY", "ADD") else ""
-        is_stage = source.isdigit() or source.lower() in {stage.name for stage in self.stages}
+        is_stage = source.lower() in {stage.name for stage in self.stages}
         return source if is_image(source) and not is_stage else None
 
     def completed(self, pin: Callable[[str], str], added: Iterable[str]) -> str:

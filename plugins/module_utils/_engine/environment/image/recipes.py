@@ -115,7 +115,7 @@ def last_stage(base: BaseImage, context: BuildContext, options: ImageOptions, ow
         mount = ""
         steps = [PRELUDE, *_install_packages(options), _INTO_PYTHON, *_in_place(context.commands())]
     told = base.home if own is None or own.home is None else usable_home(own.home)
-    home = '"$HOME"' if own and told else shlex.quote(told or _HOME)
+    home = '"$HOME"' if own and own.home and told else shlex.quote(told or _HOME)
     steps += [f"mkdir -p {home}", f"chgrp -R 0 {home}", f"chmod -R g=u {home}"]
     return [
         "USER 0",

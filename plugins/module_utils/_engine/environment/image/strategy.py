@@ -42,12 +42,6 @@ class ImageStrategy(Strategy):
             return Detection(
                 False, f"it cannot follow image.{lacking[0]}: choose docker, tekton, shipwright or buildah."
             )
-        if context.base and context.image.containerfile:
-            return Detection(False, "image.containerfile says itself what it builds upon: leave base out.")
-        if context.image.multi_stage and context.image.containerfile:
-            return Detection(
-                False, "a Containerfile of yours has the stages that it wants: leave image.multi_stage out."
-            )
         if not context.image.containerfile and not is_image(context.base):
             return Detection(
                 False, "base names no image to build upon, such as registry.example.com/team/notebook:2026."
@@ -55,7 +49,17 @@ class ImageStrategy(Strategy):
         if context.cluster is None:
             return Detection(False, "no cluster is named (kubeconfig, or host and api_key).")
         require_sound(context.image)
-        return self._detect(context)
+        found = self._detect(context)
+        if not found.available or not context.image.containerfile:
+            return found
+        if context.base:
+            return Detection(False, "image.containerfile says itself what it builds upon: leave base out.")
+        if context.image.multi_stage:
+            return Detection(
+                False, "a Containerfile of yours has the stages that it wants: leave image.multi_stage out."
+            )
+        self._own(context)  # what is wrong with it is told at once
+        return found
 
     def plan(self, context: Context, resolution: Resolution) -> Plan:
         """Return the image that a resolution needs. A tag of the base is looked up once, its digest is part of the key."""

@@ -56,8 +56,8 @@ def record(
     size = sum(len(one.encode()) for one in (*text.values(), *binary.values()))
     if size > _LIMIT:
         raise EngineError(
-            f"The local files that the requirement lines name take {size} bytes, and a ConfigMap holds {_LIMIT}: put them on"
-            " a package index, or choose a strategy of OpenShift (s2i, docker).",
+            f"The local files that the build needs take {size} bytes, and a ConfigMap holds {_LIMIT}: put packages on an index,"
+            " leave out what the image does not copy, or choose a strategy of OpenShift (s2i, docker).",
             "requirements_invalid",
         )
     annotations = {

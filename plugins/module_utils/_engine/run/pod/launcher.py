@@ -218,7 +218,8 @@ class _Launcher:
         """End the notebooks of a batch for which the cluster refuses to make any pod."""
         if batch.seen or not batch.left:
             return
-        told = refusal(self.cluster, self.target.namespace, batch.name)
+        queued = bool(self.target.options.queue)
+        told = refusal(self.cluster, self.target.namespace, batch.name, queued=queued)
         if not told:
             self._later(self._ask_for_pods, batch)
             return

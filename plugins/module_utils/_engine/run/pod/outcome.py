@@ -66,13 +66,18 @@ def failure(request: RunRequest, pod: dict) -> RunResult:
     )
 
 
-def refusal(cluster: Cluster, namespace: str, job: str) -> tuple[str, str] | None:
-    """Return a reason and a sentence where the events of a Job tell why it has no pods."""
+def refusal(cluster: Cluster, namespace: str, job: str, *, queued: bool = False) -> tuple[str, str] | None:
+    """Return a reason and a sentence where the events of a Job tell why it has no pods.
+
+    queued: it may wait for others to end. A Job that may not, and whose events may not be read, is refused for all we know.
+    """
     query = {"fieldSelector": f"involvedObject.name={job}"}
     try:
         found = cluster.get(_EVENTS.path(namespace), query, Deadline.after(10)).get("items", ())
-    except ClusterError:
-        return None
+    except ClusterError as error:
+        if error.status != 403 or queued:
+            return None
+        return "pod_refused", f"The Job {job} gets no pods, and why cannot be seen: {error.message}"
     told = [event.get("message", "") for event in found if event.get("reason") == "FailedCreate"]
     if not told:
         return None

@@ -18,14 +18,21 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environmen
 )
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.pods import strategy as pods
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.pods.buildah import BuildahStrategy
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.pods.prebuilt import PrebuiltStrategy
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.pods.shipwright import (
+    ShipwrightStrategy,
+)
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.pods.tekton import TektonStrategy
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.strategy import (
     BuildOptions,
+    GitSource,
     ImageOptions,
 )
 from cluster_support import namespace
 from pod_support import BASE, REPOSITORY
 from sent import manifests
 
+from tests.apiserver.actors import shipwright, tekton
 from tests.apiserver.server import ApiServer
 from tests.schemas import complaints
 
@@ -42,11 +49,26 @@ BUILD = BuildOptions(
 )
 IMAGE = ImageOptions(labels={"team": "data science"}, tests=("python3 -c 'import alpha'",))
 PACKAGES = ImageOptions(packages=("git", "libgomp1"), labels=IMAGE.labels, tests=IMAGE.tests, multi_stage=True)
+GIT = GitSource("https://git.example.com/team/nb.git", "c" * 40, "notebooks", "git-login")
 CASES = {
     "s2i-plain": ("openshift", S2iStrategy, {}),
     "s2i-options": ("openshift", S2iStrategy, {"build": BUILD, "image": IMAGE}),
     "docker-plain": ("openshift", DockerStrategy, {}),
     "docker-options": ("openshift", DockerStrategy, {"build": BUILD, "image": PACKAGES}),
+    "docker-git": ("openshift", DockerStrategy, {"git": GIT}),
+    "prebuilt-plain": ("kubernetes", PrebuiltStrategy, {}),
+    "tekton-plain": ("kubernetes", TektonStrategy, PUSHED),
+    "tekton-options": (
+        "kubernetes",
+        TektonStrategy,
+        {**PUSHED, "push_secret": "login", "build": BUILD, "image": PACKAGES},
+    ),
+    "shipwright-plain": ("kubernetes", ShipwrightStrategy, PUSHED),
+    "shipwright-options": (
+        "kubernetes",
+        ShipwrightStrategy,
+        {**PUSHED, "push_secret": "login", "build": BUILD, "image": PACKAGES},
+    ),
     "buildah-plain": ("kubernetes", BuildahStrategy, PUSHED),
     "buildah-options": (
         "kubernetes",
@@ -64,12 +86,16 @@ def sent(request, tmp_path, monkeypatch):
     with ApiServer(profile=profile) as server:
         namespace(server)
         server.external_images[BASE] = {"digest": digest, "config": {"User": "1000", "Env": ["NB_UID=1000"]}}
-        for plural, name in (("configmaps", "pip"), ("secrets", "pip-login"), ("secrets", "login")):
+        if kind is TektonStrategy:
+            tekton.install(server)
+        if kind is ShipwrightStrategy:
+            shipwright.install(server)
+        there = [("configmaps", "pip"), ("secrets", "pip-login"), ("secrets", "login"), ("secrets", "git-login")]
+        there += [("serviceaccounts", "builder")] if profile == "kubernetes" else []
+        for plural, name in there:
             server.system.create(plural, {"metadata": {"name": name, "namespace": "team"}})
-        server.system.create(
-            "serviceaccounts", {"metadata": {"name": "builder", "namespace": "team"}}
-        ) if profile == "kubernetes" else None
-        yield request.param, manifests(server, str(tmp_path), kind(), ("alpha==1.0", "beta"), **options)
+        lines = ("alpha==1.0", "beta", *(("./package",) if options.get("git") else ()))
+        yield request.param, manifests(server, str(tmp_path), kind(), lines, **options)
 
 
 @pytest.mark.parametrize("sent", CASES, indirect=True)

@@ -6,7 +6,7 @@ TOOL := PATH="$(CURDIR)/build/venvs/dev/bin:$$PATH" NO_COLOR=1
 INSTALLED := build/collections
 OURS := $(INSTALLED)/ansible_collections/mlops/notebooks
 
-GATES := lint unit contract docs changelog ansible-lint importer molecule playbooks integration sanity imports browser
+GATES := lint unit contract buildah docs changelog ansible-lint importer molecule playbooks integration sanity imports browser
 
 .PHONY: help quickstart setup dev build test bench clean $(GATES)
 .DEFAULT_GOAL := help
@@ -43,6 +43,10 @@ contract: dev ## what the tests rely on of a cluster: against the stand-in, or t
 	@APT=$(APT) $(PYTHON) scripts/debian.py kubectl kubernetes-client
 	@$(TOOL) python -m pytest tests/contract $(ARGS)
 
+buildah: dev ## the steps of a build, by buildah and against a registry; APT=1 installs Debian's packages (as root)
+	@APT=$(APT) $(PYTHON) scripts/debian.py buildah buildah newuidmap uidmap docker-registry docker-registry
+	@$(TOOL) python -m pytest tests/buildah --numprocesses 2 $(ARGS)
+
 docs: dev ## documentation of the modules and roles; every documented command and example, run
 	@$(TOOL) antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck $(OURS)
 	@$(TOOL) python -m pytest tests/docs $(ARGS)
@@ -61,7 +65,7 @@ molecule: dev ## a scenario for each role
 
 playbooks: dev ## the playbooks as a user calls them, against git servers; APT=1 installs Debian's sshd (as root)
 	@APT=$(APT) $(PYTHON) scripts/debian.py sshd openssh-server
-	@$(TOOL) python -m pytest tests/playbooks $(ARGS)
+	@$(TOOL) python -m pytest tests/playbooks --numprocesses 2 $(ARGS)
 
 integration: dev ## the modules as a playbook calls them, on each ansible-core that runs here; ARGS=target for one
 	@$(PYTHON) scripts/matrix.py integration $(ARGS)

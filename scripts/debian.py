@@ -27,5 +27,7 @@ def find(names: tuple[str, ...]) -> str | None:
 
 
 if __name__ == "__main__":
-    found = program((sys.argv[1],), sys.argv[2])
-    print(found or f"no {sys.argv[1]} here; tests that need it are skipped: `APT=1` as root installs {sys.argv[2]}")
+    # Pairs of a program and the package that has it.
+    for name, package in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
+        found = program((name,), package)
+        print(found or f"no {name} here; tests that need it are skipped: `APT=1` as root installs {package}")

@@ -14,7 +14,7 @@ version_added: "0.2.0"
 author: mlops.notebooks contributors (@mlops-notebooks)
 description:
   - Names what a namespace holds that neither this collection nor the cluster itself has put there, and what could not be seen.
-  - The role M(mlops.notebooks.namespace) asks it before it deletes a namespace.
+  - The role C(mlops.notebooks.namespace) asks it before it deletes a namespace.
   - Writes nothing, and reads names only. It costs a request for each kind of object that the server has.
 requirements:
   - kubernetes

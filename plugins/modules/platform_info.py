@@ -55,7 +55,7 @@ options:
   work:
     description:
       - The kinds of work that RV(missing) is told for.
-      - V(detect) is this module, V(run) runs notebooks in pods, V(administer) is the role M(mlops.notebooks.namespace) in a
+      - V(detect) is this module, V(run) runs notebooks in pods, V(administer) is the role C(mlops.notebooks.namespace) in a
         namespace that is there, and the others build images in this way, or check one that is given (V(prebuilt)).
     type: list
     elements: str

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-INSTALLED = Path(__file__).resolve().parents[2] / "build" / "collections"
+INSTALLED = Path(__file__).resolve().parents[1] / "build" / "collections"
 
 
 def trees() -> list[Path]:

@@ -27,7 +27,7 @@ class Recorder(Cluster):
 
 
 def manifests(server, cache_dir: str, strategy, requirements: tuple[str, ...], **options) -> list[dict]:
-    """Return what a strategy writes to make one environment; the content key stands as KEY."""
+    """Return what a strategy writes to make one environment; the content key stands as KEY, uids as UID."""
     server.pod_rules.add({"name": "*", "containers": {name: {"message": DIGEST} for name in ("push", "step-push")}})
     need = Resolution("a.ipynb", "declared", requirements, imports={"alpha": "alpha"})
     with Recorder(auth(server)) as cluster:
@@ -41,7 +41,8 @@ def manifests(server, cache_dir: str, strategy, requirements: tuple[str, ...], *
 
 def _neutral(item, key: str):
     if isinstance(item, dict):
-        return {name: _neutral(value, key) for name, value in item.items() if name != APPLIED}
+        told = {name: _neutral(value, key) for name, value in item.items() if name != APPLIED}
+        return {**told, "uid": "UID"} if "uid" in told else told
     if isinstance(item, list):
         return [_neutral(value, key) for value in item]
     return item.replace(key, "KEY") if isinstance(item, str) else item

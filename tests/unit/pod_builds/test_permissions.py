@@ -21,7 +21,7 @@ def everything(site, token) -> list[str]:
         {"name": "*", "seconds": 0.1, "containers": {"push": {"seconds": 0.1, "message": DIGEST}}}
     )
     said = []
-    for options in ({}, {"reuse": "never"}, {"reuse": "never", "build": _nowhere()}):
+    for options in ({}, {"reuse": "never"}, {"reuse": "never", "build": _nowhere(), "timeout": 3}):
         (made,) = site.bring(BuildahStrategy(retryable), token=token, **options)
         said += [made.build.message or "", *site.shown]
     _collide(site, token, said)

@@ -31,7 +31,7 @@ def everything(site, token) -> list[str]:
     said += bring(site, late(site), "gamma", token)
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none", "namespace": "team"}}
     site.server.system.create("resourcequotas", {**quota, "spec": {"hard": {"pods": "0"}}})
-    said += bring(site, PrebuiltStrategy(retryable), "delta", token)
+    said += bring(site, PrebuiltStrategy(retryable), "delta", token, timeout=3)
     with Cluster(auth(site.server, token)) as cluster:
         context = Context(site.cache_dir, base=BASE, cluster=cluster, namespace="team")
         strategy = PrebuiltStrategy(retryable)
@@ -42,8 +42,8 @@ def everything(site, token) -> list[str]:
     return said
 
 
-def bring(site, strategy, imports: str, token) -> list[str]:
-    (made,) = site.bring(strategy, need(imports, imports={imports: imports}), token=token, repository=None)
+def bring(site, strategy, imports: str, token, **options) -> list[str]:
+    (made,) = site.bring(strategy, need(imports, imports={imports: imports}), token=token, repository=None, **options)
     return [made.build.message or "", *site.shown]
 
 

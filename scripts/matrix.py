@@ -112,10 +112,7 @@ def gate_command(gate: str, venv: Path, python: str, words: list[str]) -> list[s
 
 def run_gate(gate: str, core: str, venv: Path, words: list[str]) -> int:
     python = next(venv.glob("lib/python3*")).name.removeprefix("python")
-    if gate == "import":
-        tree = venvs.ROOT
-    else:
-        tree = make_tree(core)
+    tree = venvs.ROOT if gate == "import" else make_tree(core)
     command = gate_command(gate, venv, python, words)
     env = {**os.environ, "PATH": f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}"}
     start = time.monotonic()

@@ -103,6 +103,14 @@ def provide_pip(venv: Path) -> None:
     script.write_text(GET_PIP.format(wheel=str(next(CACHE.glob(f"pip-{version}-*.whl")))))
 
 
+def provide_key() -> None:
+    """Make the key that ansible-test makes at its start: two of them at once stand in each other's way."""
+    key = CACHE.parent / "id_rsa"
+    if not key.exists():
+        key.parent.mkdir(parents=True, exist_ok=True)
+        venvs.run("ssh-keygen", "-m", "PEM", "-q", "-t", "rsa", "-N", "", "-f", key)
+
+
 def gate_command(gate: str, venv: Path, python: str, words: list[str]) -> list[str]:
     if gate == "import":
         return [str(venv / "bin" / "python"), "-m", "pytest", "-q", "-q", "--collect-only", *words]
@@ -128,8 +136,10 @@ def main() -> int:
     gate, words = sys.argv[1], sys.argv[2:]
     setup.runtime()
     made = environments()
-    for venv in made.values() if gate != "import" else ():
-        provide_pip(venv)
+    if gate != "import":
+        provide_key()
+        for venv in made.values():
+            provide_pip(venv)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         statuses = list(pool.map(lambda core: run_gate(gate, core, made[core], words), made))
     return max(statuses)

@@ -22,12 +22,13 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.res
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), *(str(ROOT / "tests" / "unit" / name) for name in ("cluster", "environment"))]
-from cluster_support import auth, namespace  # noqa: E402, F401
+from cluster_support import auth, namespace  # noqa: E402
 from rootfs import PREFIX, layer  # noqa: E402
 
 from tests.apiserver.actors.process import unavailable  # noqa: E402
 from tests.apiserver.server import ApiServer  # noqa: E402
 
+__all__ = ["ApiServer", "Site", "auth", "builder", "filled", "lacking", "namespace"]
 NEEDED = ("buildah", "docker-registry", "newuidmap", "ldd")
 
 

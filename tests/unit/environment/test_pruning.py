@@ -25,7 +25,7 @@ def ago(seconds):
     return (datetime.now(timezone.utc) - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def stream(name, tags, labels=OURS, wanted=()):
+def stream(name, tags, labels=None, wanted=()):
     """tags: tag -> (age, letters of its images, the newest first)."""
     status = [
         {"tag": tag, "items": [{"image": digest(letter), "created": ago(age)} for letter in letters]}
@@ -34,6 +34,7 @@ def stream(name, tags, labels=OURS, wanted=()):
     spec = [
         {"name": "latest", "from": {"kind": "ImageStreamImage", "name": f"x@{digest(letter)}"}} for letter in wanted
     ]
+    labels = OURS if labels is None else labels
     return {"metadata": {"name": name, "labels": labels}, "spec": {"tags": spec}, "status": {"tags": status}}
 
 

@@ -430,11 +430,9 @@ def test_only_the_registry_itself_is_told_the_login(site, altered):
         asked.append(headers)
         return 401, {"WWW-Authenticate": "Basic realm=x"}, b""
 
-    with altered(elsewhere) as other:
-        change = lambda *_found: (307, {"Location": f"https://{other}/v2/"}, b"")  # noqa: E731
-        with altered(change) as host:
-            login = {"auths": {name: {"username": USER, "password": PASSWORD} for name in (host, other)}}
-            refused(f"{host}/team/base:1", login)
+    with altered(elsewhere) as other, altered(lambda *_found: (307, {"Location": f"https://{other}/v2/"}, b"")) as host:
+        login = {"auths": {name: {"username": USER, "password": PASSWORD} for name in (host, other)}}
+        refused(f"{host}/team/base:1", login)
     assert len(asked) == 1
     assert "Authorization" not in asked[0]
 

@@ -14,10 +14,11 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.verdict.ta
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT), *(str(ROOT / "tests" / "unit" / name) for name in ("cluster", "environment"))]
-from cluster_support import auth, grant, namespace  # noqa: E402, F401
+from cluster_support import auth, grant, namespace  # noqa: E402
 
 from tests.apiserver.server import ApiServer  # noqa: E402
 
+__all__ = ["ApiServer", "BASE", "DIGEST", "REPOSITORY", "Site", "namespace", "need", "retryable"]
 BASE = "registry.example.com/jupyter/minimal-notebook@sha256:" + "a" * 64
 REPOSITORY = "registry.example.com/team/notebooks"
 DIGEST = "sha256:" + "d" * 64

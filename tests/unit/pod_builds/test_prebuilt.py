@@ -111,7 +111,10 @@ def test_what_passed_costs_three_requests_and_no_write(openshift):
 
 def test_a_tag_that_moved_is_checked_anew(kubernetes, monkeypatch):
     now = {"digest": DIGESTS["a"]}
-    told = lambda name: BaseImage(f"{name.partition(':')[0]}@{now['digest']}", now["digest"])  # noqa: E731
+
+    def told(name):
+        return BaseImage(f"{name.partition(':')[0]}@{now['digest']}", now["digest"])
+
     monkeypatch.setattr(pods, "inspect", told)
     (first,) = kubernetes.make(base=TAG)
     now["digest"] = DIGESTS["b"]

@@ -22,11 +22,12 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.exe
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "unit" / "cluster")]
-from cluster_support import auth, grant, namespace  # noqa: E402, F401
+from cluster_support import auth, grant, namespace  # noqa: E402
 
-from tests.apiserver.actors.process import PATH, unavailable  # noqa: E402, F401
-from tests.apiserver.server import ApiServer  # noqa: E402, F401
+from tests.apiserver.actors.process import PATH, unavailable  # noqa: E402
+from tests.apiserver.server import ApiServer  # noqa: E402
 
+__all__ = ["ApiServer", "Site", "auth", "grant", "image", "namespace", "unavailable"]
 SECRETS = Resource("", "v1", "secrets", "Secret", True)
 IMAGE = "registry.example.com/team/notebooks@sha256:" + "e" * 64
 

@@ -98,7 +98,7 @@ class Transport:
         from urllib3.exceptions import HTTPError, LocationValueError
 
         try:
-            response = self._pool(url).urlopen(
+            response = self._pool(url).request(
                 method, url, headers=headers, body=body, redirect=False, preload_content=False, retries=_retries()
             )
             try:

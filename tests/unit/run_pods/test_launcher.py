@@ -144,3 +144,12 @@ def test_an_interrupted_call_leaves_nothing_or_what_the_next_one_takes_up(real):
     assert real.run(name)[name].reason == "completed"
     created = [one for one in real.server.journal.entries(verb="create") if one.status == 201 and one.user != "system"]
     assert not [one.line for one in created if "/jobs" in one.line], "the Job that was left was taken up"
+
+
+def test_more_than_one_object_can_describe_is_run_by_several_jobs(simulated):
+    simulated.server.pod_rules.add({"name": "*", "containers": {"notebook": {"exit_code": 3}}})
+    names = [simulated.notebook(f"{number}.ipynb", "1") for number in range(3)]
+    found = simulated.run(*names, parameters={"text": "x" * 300_000})
+    assert {result.reason for result in found.values()} == {"results_missing"} and len(found) == 3
+    made = {entry.path for entry in simulated.server.journal.entries(verb="patch") if "/jobs/" in entry.path}
+    assert len(made) == 2

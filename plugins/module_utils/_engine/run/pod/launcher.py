@@ -9,7 +9,7 @@ import json
 import queue
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -31,6 +31,7 @@ from .outcome import Seen, failure, look, refusal
 
 JOBS = Resource("batch", "v1", "jobs", "Job", True)
 _LONGEST = 7 * 86400.0  # seconds
+_PORTION = 800_000  # bytes; an object of Kubernetes may have 1 MiB
 _READERS = 4  # threads that take results over
 _INDEX = "batch.kubernetes.io/job-completion-index"
 _JOB = "batch.kubernetes.io/job-name"
@@ -272,12 +273,25 @@ def _batches(requests, target: Target) -> list[_Batch]:
     for image, request in requests:
         by_image.setdefault(image, []).append(request)
     batches = []
-    for image, some in by_image.items():
-        some.sort(key=lambda request: request.id)
-        text = json.dumps([image, target.round, [request.id for request in some]])
-        key = hashlib.sha256(text.encode()).hexdigest()[:32]
-        batches.append(_Batch(key, image, some, set(range(len(some)))))
+    for image, all_of_it in by_image.items():
+        for some in _portions(sorted(all_of_it, key=lambda request: request.id)):
+            text = json.dumps([image, target.round, [request.id for request in some]])
+            key = hashlib.sha256(text.encode()).hexdigest()[:32]
+            batches.append(_Batch(key, image, some, set(range(len(some)))))
     return batches
+
+
+def _portions(requests: list[RunRequest]) -> Iterator[list[RunRequest]]:
+    """Yield the requests in portions whose descriptions fit into one ConfigMap each."""
+    some, size = [], 0
+    for request in requests:
+        weight = len(json.dumps(request.as_dict()))
+        if some and size + weight > _PORTION:
+            yield some
+            some, size = [], 0
+        some.append(request)
+        size += weight
+    yield some
 
 
 def _text(module) -> str:

@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.discovery import Discovery
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.platform.detect import kind_of
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.platform.offers import builders, capabilities
 
 
-class Groups:
+class Groups(Discovery):
     """A discovery that knows these groups; a group with None cannot be seen."""
 
     def __init__(self, groups: dict | None):
+        super().__init__(None)
         self.groups = groups
 
     def versions(self, group: str):

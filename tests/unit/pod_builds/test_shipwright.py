@@ -57,7 +57,7 @@ def test_what_is_declared_has_only_fields_that_the_api_has(shipwright):
         strategy = ShipwrightStrategy(retryable)
         plan = strategy.plan(context, need("alpha"))
         manifests = [
-            *strategy.prepare(context, plan, strategy.base(context)),
+            *strategy.prepare(context, plan, strategy.files(context, plan)),
             strategy.manifest(context, plan, "run-1", {}),
         ]
     assert [one["kind"] for one in manifests] == ["BuildStrategy", "Build", "BuildRun"]

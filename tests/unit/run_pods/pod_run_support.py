@@ -12,11 +12,10 @@ from pathlib import Path
 import nbformat
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.client import Cluster
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.deadline import Deadline
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.discovery import Resource
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.goals import absent
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.pods import PODS
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.kinds import JOBS, PODS, SECRETS
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.wait import wait
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run.pod.launcher import JOBS, Target, run_all
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run.pod.launcher import Target, run_all
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run.pod.options import PodOptions
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.execution import RunRequest
 
@@ -28,7 +27,6 @@ from tests.apiserver.actors.process import PATH, unavailable  # noqa: E402
 from tests.apiserver.server import ApiServer  # noqa: E402
 
 __all__ = ["ApiServer", "Site", "auth", "grant", "image", "namespace", "unavailable"]
-SECRETS = Resource("", "v1", "secrets", "Secret", True)
 IMAGE = "registry.example.com/team/notebooks@sha256:" + "e" * 64
 
 

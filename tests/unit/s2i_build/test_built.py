@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.openshift import watching
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment import logreader
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
 
 DOCKER = {"type": "Docker", "dockerStrategy": {}}
@@ -174,7 +174,7 @@ def test_a_server_that_is_busy_is_asked_again(site):
 
 
 def test_the_rest_of_a_long_log_is_waited_for_as_long_as_lines_come(site, monkeypatch):
-    monkeypatch.setattr(watching, "_GRACE", 0.3)
+    monkeypatch.setattr(logreader, "GRACE", 0.3)
     site.config()
     site.rule(logs=[[0, f"line {number}"] for number in range(20)])
 

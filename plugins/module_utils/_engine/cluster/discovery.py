@@ -70,6 +70,18 @@ class Discovery:
             return True
         return None if None in lists else False
 
+    def is_openshift(self) -> bool | None:
+        """Return whether the server is OpenShift; None = unknown.
+
+        OpenShift is what serves security context constraints together with its configuration (config.openshift.io, on every
+        OpenShift and OKD) or with routes, as MicroShift does, whose API reference has routes and security context constraints
+        and no configuration. One group alone is not enough, since some bring the definitions of single ones to other clusters.
+        """
+        constraints, configuration, routes = (
+            self.serves(f"{name}.openshift.io") for name in ("security", "config", "route")
+        )
+        return _every(constraints, _either(configuration, routes))
+
     def resources(self, group: str, version: str) -> tuple[Resource, ...] | None:
         """Return what one version of a group holds; () = not served, None = unknown."""
         if self._root(group) is None:
@@ -187,3 +199,13 @@ def _legacy_resources(group: str, version: str, answer: dict) -> tuple[Resource,
         for one in answer.get("resources", ())
         if "/" not in one["name"]
     )
+
+
+def _every(*facts: bool | None) -> bool | None:
+    """All of them, with None as unknown: one that is false decides, else one that is unknown."""
+    return False if False in facts else None if None in facts else True
+
+
+def _either(*facts: bool | None) -> bool | None:
+    """Any of them, with None as unknown: one that is true decides, else one that is unknown."""
+    return True if True in facts else None if None in facts else False

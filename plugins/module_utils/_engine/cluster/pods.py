@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from .client import Cluster
 from .deadline import Deadline
-from .discovery import Resource
+from .kinds import PODS
 
-PODS = Resource("", "v1", "pods", "Pod", True)
 STEP = "step-"  # how Tekton calls the containers that are steps (tektoncd/pipeline, pkg/pod); the others are its own
 _ENDED = ("Succeeded", "Failed")
 # Reasons for which the kubelet lets a container wait (kubernetes/pkg/kubelet/images, kuberuntime), and what they mean.

@@ -37,15 +37,8 @@ def remove(
     scope = namespace if resource.namespaced else None
     chosen = _chosen(cluster, resource, scope, deadline, name, key, owner)
     for found in chosen if not dry_run else ():
-        # The uid: an object of the same name that came in its place is left alone.
-        body = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "propagationPolicy": propagation,
-            "preconditions": {"uid": found["metadata"]["uid"]},
-        }
         try:
-            cluster.delete(resource.path(scope, found["metadata"]["name"]), body, deadline=deadline)
+            remove_this(cluster, resource, found, deadline, propagation)
         except ClusterError as error:
             if error.status != 409:
                 raise
@@ -53,6 +46,23 @@ def remove(
     if names and waiting and not dry_run:
         _wait_until_gone(cluster, resource, names, scope, deadline)
     return names
+
+
+def remove_this(
+    cluster: Cluster, resource: Resource, found: dict, deadline: Deadline, propagation: str = "Background"
+) -> None:
+    """Delete this very object, and what depends on it; one of the same name that came in its place is left alone.
+
+    Raises ClusterError: 409 where another has come.
+    """
+    metadata = found["metadata"]
+    body = {
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "propagationPolicy": propagation,
+        "preconditions": {"uid": metadata["uid"]},
+    }
+    cluster.delete(resource.path(metadata.get("namespace"), metadata["name"]), body, deadline=deadline)
 
 
 def _chosen(cluster, resource: Resource, scope, deadline, name, key, owner) -> list[dict]:

@@ -8,9 +8,12 @@ import os
 from dataclasses import dataclass, field
 
 from ..cluster.client import Cluster
+from ..cluster.deadline import Deadline
 from ..values.environment import Build, Environment
 from ..values.resolution import Resolution
 from .buildlog import BuildLog
+
+_UNLIMITED = 86400.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,10 @@ class Context:
     push_secret: str | None = None
     image: ImageOptions = ImageOptions()
     build: BuildOptions = BuildOptions()
+
+    def deadline(self) -> Deadline:
+        """Return when a build that begins now has to have ended; without a limit that is a day away."""
+        return Deadline.after(_UNLIMITED if self.timeout is None else self.timeout)
 
 
 @dataclass(frozen=True)

@@ -32,13 +32,3 @@ def ask(cluster: Cluster, path: str, query: dict | None = None, body: dict | Non
             raise
         return Answer(None, error.message, error.status)
     return Answer(found)
-
-
-def every(*facts: bool | None) -> bool | None:
-    """All of them, with None as unknown: one that is false decides, else one that is unknown."""
-    return False if False in facts else None if None in facts else True
-
-
-def either(*facts: bool | None) -> bool | None:
-    """Any of them, with None as unknown: one that is true decides, else one that is unknown."""
-    return True if True in facts else None if None in facts else False

@@ -6,8 +6,8 @@ from __future__ import annotations
 from ..cluster.client import Cluster
 from ..cluster.discovery import Discovery
 from ..values.platform import Platform
-from .asking import NO_CLUSTER, either, every
-from .offers import builders, capabilities, group
+from .asking import NO_CLUSTER
+from .offers import builders, capabilities
 from .permissions import missing, permissions
 from .permissions_data import WORK
 from .registry import registry
@@ -50,18 +50,10 @@ def detect(cluster: Cluster | None, gather: list[str], namespace: str | None = N
 
 
 def kind_of(discovery: Discovery | None) -> tuple[str, str]:
-    """Return ``openshift``, ``kubernetes``, ``local`` or ``unknown``, and how it was told.
-
-    OpenShift is what serves security context constraints together with its configuration (config.openshift.io, on every
-    OpenShift and OKD) or with routes, as MicroShift does, whose API reference has routes and security context constraints
-    and no configuration. One group alone is not enough, since some bring the definitions of single ones to other clusters.
-    """
+    """Return ``openshift``, ``kubernetes``, ``local`` or ``unknown``, and how it was told."""
     if discovery is None:
         return "local", NO_CLUSTER
-    constraints, configuration, routes = (
-        group(discovery, f"{name}.openshift.io").served for name in ("security", "config", "route")
-    )
-    openshift = every(constraints, either(configuration, routes))
+    openshift = discovery.is_openshift()
     if openshift is None:
         return (
             "unknown",
@@ -69,5 +61,5 @@ def kind_of(discovery: Discovery | None) -> tuple[str, str]:
         )
     if not openshift:
         return "kubernetes", "The server has not the APIs that every OpenShift has."
-    other = "config.openshift.io" if configuration else "route.openshift.io"
+    other = "config.openshift.io" if discovery.serves("config.openshift.io") else "route.openshift.io"
     return "openshift", f"The server serves security.openshift.io and {other}."

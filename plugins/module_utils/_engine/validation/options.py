@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 
 from ..cluster.client import Cluster
-from ..platform.detect import kind_of
 from ..run.pod.launcher import Target
 from ..run.pod.options import PodOptions
 from ..values.base import plain
@@ -147,7 +146,7 @@ def _target(cluster: Cluster | None, params: dict, environments: tuple[Environme
         )
     return Target(
         cluster, params["namespace"] or cluster.namespace, PodOptions.of(params["pod"] or {}),
-        gives_uid=kind_of(cluster.discovery)[0] == "openshift",
+        gives_uid=cluster.discovery.is_openshift() is True,
     )  # fmt: skip
 
 

@@ -11,6 +11,8 @@ from ...cluster.client import Cluster
 from ...cluster.deadline import Deadline, pause
 from ...cluster.discovery import Resource
 from ...cluster.errors import ClusterError
+from ...cluster.events import is_over_quota, messages
+from ...cluster.removal import remove_this
 from ...values.errors import EngineError
 from .inputs import Wanted, binary_query, builder_of, is_asked_by, request
 from .outcome import config_of, has_ended, number_of
@@ -19,7 +21,6 @@ from .source import Upload
 BUILDS = Resource("build.openshift.io", "v1", "builds", "Build", True)
 CONFIGS = Resource("build.openshift.io", "v1", "buildconfigs", "BuildConfig", True)
 TAGS = Resource("image.openshift.io", "v1", "imagestreamtags", "ImageStreamTag", True)
-_EVENTS = Resource("", "v1", "events", "Event", True)
 _ACCOUNT = re.compile(r"serviceaccounts? \"[\w.-]+\" not found|service account", re.IGNORECASE)
 
 
@@ -119,22 +120,15 @@ class Builds:
 
     def delete(self, build: dict) -> None:
         """Delete this very build, with its pod; one of the same name that came in its place is left alone."""
-        body = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "propagationPolicy": "Background",
-            "preconditions": {"uid": build["metadata"]["uid"]},
-        }
-        self.cluster.delete(self.path(build["metadata"]["name"]), body, deadline=self.deadline)
+        remove_this(self.cluster, BUILDS, build, self.deadline)
 
     def refusals(self, build: dict) -> tuple[str, ...]:
         """Return why the pod of the build was not created, the newest last; () where that may not be seen."""
-        query = {"fieldSelector": f"involvedObject.name={build['metadata']['name']},involvedObject.kind=Build"}
+        name = build["metadata"]["name"]
         try:
-            found = self.cluster.get(_EVENTS.path(self.namespace), query, deadline=Deadline.after(10)).get("items", ())
+            return tuple(messages(self.cluster, self.namespace, name, "FailedCreate", kind="Build"))
         except ClusterError as error:
             return (error.message,) if error.status == 403 else ()
-        return tuple(event.get("message", "") for event in found if event.get("reason") == "FailedCreate")
 
 
 def unfinished(builds: list[dict]) -> list[dict]:
@@ -149,7 +143,7 @@ def _told(error: ClusterError, config: dict) -> ClusterError:
         code = "builder_image_unavailable"
     elif not error.transient and _ACCOUNT.search(error.message):
         code = "builder_account_missing"
-    elif error.status == 403 and "exceeded quota" in error.message:
+    elif error.status == 403 and is_over_quota(error.message):
         code = "quota_exceeded"
     return ClusterError(
         error.message, code, status=error.status, reason=error.reason, causes=error.causes, sent=error.sent

@@ -39,7 +39,6 @@ from .named import require
 from .s2i import PATIENCE, Task, bring_about
 from .wrapper import wrapped
 
-_UNLIMITED = 86400.0
 _DESTINATION = (
     "io.openshift.s2i.destination"  # label: below which directory of the image a source build puts the source
 )
@@ -135,7 +134,7 @@ class _OpenShiftStrategy(ImageStrategy):
         cluster, namespace = context.cluster, namespace_of(context)
         if not replace and (found := self.find(context, plan.key)):
             return found
-        deadline = Deadline.after(_UNLIMITED if context.timeout is None else context.timeout)
+        deadline = context.deadline()
         base = self.base(context)
         self._require(context, plan, base)
         require(cluster, namespace, context.build, plan.details["checkout"], deadline)

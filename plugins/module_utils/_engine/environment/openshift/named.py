@@ -5,14 +5,12 @@ from __future__ import annotations
 
 from ...cluster.client import Cluster
 from ...cluster.deadline import Deadline
-from ...cluster.discovery import Resource
 from ...cluster.errors import ClusterError
+from ...cluster.kinds import CONFIG_MAPS, SECRETS
 from ...values.errors import EngineError
 from ..image.checkout import Checkout
 from ..strategy import BuildOptions
 
-_CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", True)
-_SECRETS = Resource("", "v1", "secrets", "Secret", True)
 # Kubernetes API concepts, "Metadata-only fetches": what a Secret holds is not asked for.
 _METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
@@ -25,9 +23,9 @@ def require(
     A pod that waits for one says nothing. What the account may not see is taken to be there.
     """
     wanted = (
-        ("build.settings_config_map", _CONFIG_MAPS, build.settings_config_map),
-        ("build.settings_secret", _SECRETS, build.settings_secret),
-        ("source.secret", _SECRETS, checkout.secret if checkout else None),
+        ("build.settings_config_map", CONFIG_MAPS, build.settings_config_map),
+        ("build.settings_secret", SECRETS, build.settings_secret),
+        ("source.secret", SECRETS, checkout.secret if checkout else None),
     )
     for option, resource, name in wanted:
         if name and not _is_there(cluster, resource.path(namespace, name), deadline):

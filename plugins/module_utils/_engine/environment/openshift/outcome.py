@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ...cluster.events import is_over_quota
 from ...values.environment import Build, Image
 from ...values.errors import EngineError
 from ..image.base import by_digest
@@ -123,7 +124,7 @@ def _closer(code: str, step: str, words: str, tail: Sequence[str], events: Seque
     """Return a code and words that tell more than the build's reason does, where the log or the events do."""
     if code == "build_pod_refused" and events:
         words = events[-1]
-        if "exceeded quota" in words:
+        if is_over_quota(words):
             return "quota_exceeded", words
         return ("builder_account_missing" if _ACCOUNT.search(words) else code), words
     return closer(code, step in ("assemble", "the Dockerfile"), words, tail)

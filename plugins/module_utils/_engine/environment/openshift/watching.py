@@ -13,10 +13,10 @@ from ...cluster.logs import follow
 from ...cluster.wait import Waited, wait
 from ...values.errors import EngineError
 from ..buildlog import BuildLog
+from ..logreader import GRACE, LogReader
 from .builds import BUILDS, Builds
 from .outcome import blocked_by, failure_of, has_ended, phase_of
 
-_GRACE = 10.0  # seconds without a line after which the rest of the log is given up, once the build has ended
 _GOT_LOST = "Build {} was deleted before it had ended: start it again."
 
 
@@ -31,10 +31,9 @@ class TimedOut(Exception):
 
 @dataclass
 class _Seen:
-    """What was seen of a build. begun, ended: events for the thread of the log."""
+    """What was seen of a build. ended: tells the thread of the log that it has."""
 
     build: dict
-    begun: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
 
 
@@ -69,7 +68,7 @@ def watch(builds: Builds, build: dict, log: BuildLog) -> tuple[dict, tuple[str, 
             following.start()
     finally:
         seen.ended.set()
-    return seen.build, following.finish()
+    return seen.build, following.told()
 
 
 def settle(builds: Builds, names: list[str], goal: Goal, deadline: Deadline, keep=None) -> Waited:
@@ -94,48 +93,30 @@ def _until(builds: Builds, seen: _Seen, look, done, deadline: Deadline) -> None:
         raise TimedOut(seen.build, waited.trouble)
 
 
-class _Log:
-    """The log of one build, followed in a thread from the build's begin to its end."""
+class _Log(LogReader):
+    """The log of one build, from the build's begin to its end."""
 
     def __init__(self, builds: Builds, seen: _Seen, log: BuildLog):
-        self._builds, self._seen, self._log = builds, seen, log
-        self._thread: threading.Thread | None = None
+        super().__init__(log)
+        self._builds, self._seen = builds, seen
         self._trouble: ClusterError | None = None
-        self._lines = 0
 
-    @property
-    def started(self) -> bool:
-        return self._thread is not None
-
-    def start(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._follow, daemon=True)
-            self._thread.start()
-
-    def finish(self) -> tuple[str, ...]:
+    def told(self) -> tuple[str, ...]:
         """Wait for the rest of the log; return what there is to say about it."""
-        if self._thread is None:
+        if not self.started:
             return ()
-        seen = -1
-        while self._thread.is_alive() and self._lines != seen:
-            seen = self._lines
-            self._thread.join(_GRACE)
-        if self._thread.is_alive():
+        if not self.finish():
             return ("The end of the log did not come in time: it may be incomplete.",)
         if self._trouble and phase_of(self._seen.build) != "Cancelled":
             return (f"The log is incomplete: {self._trouble.message}",)
         return ()
 
-    def _take(self, line: str) -> None:
-        self._lines += 1
-        self._log(line)
-
-    def _follow(self) -> None:
+    def read(self) -> None:
         path = self._builds.path(self._seen.build["metadata"]["name"], "log")
         # The server closes the log a moment before it says that the build has ended.
-        deadline = Deadline(self._builds.deadline.at + _GRACE)
+        deadline = Deadline(self._builds.deadline.at + GRACE)
         try:
-            followed = follow(self._builds.cluster, path, self._take, deadline, ended=lambda: self._seen.ended.wait(2))
+            followed = follow(self._builds.cluster, path, self.take, deadline, ended=lambda: self._seen.ended.wait(2))
             self._trouble = followed.trouble
         except ClusterError as error:
             self._trouble = error

@@ -13,6 +13,7 @@ from ...cluster.discovery import Resource
 from ...cluster.errors import ClusterError
 from ...cluster.goals import Outcome
 from ...cluster.objects import KEY, MANAGED_BY
+from ...cluster.removal import remove_this
 from .record import record_name
 
 _NUMBER = re.compile(r".*-(\d+)")
@@ -59,14 +60,7 @@ class Attempts:
 
     def remove(self, run: dict, deadline: Deadline | None = None) -> None:
         """Delete this very run with its pods, which ends it."""
-        body = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "propagationPolicy": "Background",
-            "preconditions": {"uid": run["metadata"]["uid"]},
-        }
-        path = self.resource.path(self.namespace, run["metadata"]["name"])
-        self.cluster.delete(path, body, deadline=deadline or self.deadline)
+        remove_this(self.cluster, self.resource, run, deadline or self.deadline)
 
     def prune(self, keep_complete: int, keep_failed: int) -> None:
         """Remove the oldest ended runs beyond these numbers."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from ..strategy import Context, Plan
 from .following import Ended
 from .jobs import JobStrategy, job
-from .steps import SECURITY, USER, containers, volumes
+from .steps import USER, containers, volumes
 from .strategy import digest_said
 
 
@@ -19,9 +19,8 @@ class BuildahStrategy(JobStrategy):
     def manifest(self, context: Context, plan: Plan, name: str, files: dict[str, bytes]) -> dict:
         """Return the Job: build and check as init containers, so that only what they passed is pushed."""
         *before, last = containers(
-            context, plan, self.target(context, plan.key), "/dev/termination-log", SECURITY
+            context, plan, self.target(context, plan.key), "/dev/termination-log"
         )  # fmt: skip
-        build = context.build
         return job(
             context, plan, name,
             {
@@ -29,8 +28,6 @@ class BuildahStrategy(JobStrategy):
                 "containers": [last],
                 "securityContext": {"fsGroup": USER},
                 "volumes": volumes(context, plan, files),
-                **({"serviceAccountName": build.service_account} if build.service_account else {}),
-                **({"nodeSelector": build.node_selector} if build.node_selector else {}),
             },
         )  # fmt: skip
 

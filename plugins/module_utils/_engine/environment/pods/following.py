@@ -8,18 +8,17 @@ from dataclasses import dataclass
 
 from ...cluster.client import Cluster
 from ...cluster.deadline import Deadline
-from ...cluster.discovery import Resource
 from ...cluster.errors import ClusterError
+from ...cluster.events import is_over_quota, messages
 from ...cluster.goals import PENDING, REACHED, Goal
+from ...cluster.kinds import PODS
 from ...cluster.logs import follow as follow_log
-from ...cluster.pods import PODS, container_has_ended, failed, has_begun, has_ended, held_up, newest, workers
+from ...cluster.pods import container_has_ended, failed, has_begun, has_ended, held_up, newest, workers
 from ...cluster.wait import wait
 from ...values.errors import EngineError
 from ..buildlog import BuildLog
+from ..logreader import GRACE, LogReader
 from .attempts import Attempts
-
-_EVENTS = Resource("", "v1", "events", "Event", True)
-_GRACE = 10.0  # seconds without a line after which the rest of the log is given up, once the run has ended
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,7 @@ class Following:
             self._pod = newest(self._cluster, self._attempts.namespace, self._selector, self._attempts.deadline)
             if self._pod:
                 self._logs = _Logs(self._cluster, self._path(), self._pod, self._log, self._attempts.deadline)
+                self._logs.start()
 
     def _path(self) -> str:
         return PODS.path(self._attempts.namespace, self._pod["metadata"]["name"])
@@ -117,7 +117,7 @@ class Following:
         outcome = self._attempts.judge(self._run)
         told = [outcome.message] if outcome.message else self._events(self._name, "FailedCreate")
         if told:
-            code = "quota_exceeded" if "exceeded quota" in told[-1] else "build_pod_refused"
+            code = "quota_exceeded" if is_over_quota(told[-1]) else "build_pod_refused"
             raise EngineError(f"The pod of {self._name} was refused: {told[-1].rstrip('.')}.", code)
 
     def _warned(self) -> None:
@@ -128,12 +128,10 @@ class Following:
 
     def _events(self, name: str, reason: str) -> list[str]:
         """Return what events of one reason say about an object; nothing where they may not be seen."""
-        query = {"fieldSelector": f"involvedObject.name={name}"}
         try:
-            found = self._cluster.get(_EVENTS.path(self._attempts.namespace), query, Deadline.after(10))
+            return messages(self._cluster, self._attempts.namespace, name, reason)
         except ClusterError:
             return []
-        return [event.get("message", "") for event in found.get("items", ()) if event.get("reason") == reason]
 
     def _soon(self) -> Deadline:
         return Deadline.after(min(self._patience, self._attempts.deadline.left()))
@@ -144,39 +142,25 @@ class Following:
         return self._cluster.find(self._path(), deadline=Deadline.after(10)) or self._pod
 
 
-class _Logs:
-    """The logs of a pod's containers, one after the other, followed in a thread. over: the run has ended."""
+class _Logs(LogReader):
+    """The logs of a pod's containers, one after the other. over: the run has ended."""
 
     def __init__(self, cluster: Cluster, path: str, pod: dict, log: BuildLog, deadline: Deadline):
-        self._cluster, self._path, self._log = cluster, path, log
-        self._names, self._pod = workers(pod), pod
+        super().__init__(log)
+        self._cluster, self._path, self._pod = cluster, path, pod
         # The server says that a run has ended a moment after its log has.
-        self._deadline = Deadline(deadline.at + _GRACE)
-        self._lines = 0
+        self._deadline = Deadline(deadline.at + GRACE)
         self.over = threading.Event()
-        self._thread = threading.Thread(target=self._follow, daemon=True)
-        self._thread.start()
 
-    def finish(self) -> None:
-        """Wait for the rest of the logs, as long as lines come."""
-        seen = -1
-        while self._thread.is_alive() and self._lines != seen:
-            seen = self._lines
-            self._thread.join(_GRACE)
-
-    def _take(self, line: str) -> None:
-        self._lines += 1
-        self._log(line)
-
-    def _follow(self) -> None:
-        for name in self._names:
+    def read(self) -> None:
+        for name in workers(self._pod):
             try:
                 follow_log(
-                    self._cluster, f"{self._path}/log", self._take, self._deadline,
+                    self._cluster, f"{self._path}/log", self.take, self._deadline,
                     container=name, ended=lambda name=name: self._has_ended(name),
                 )  # fmt: skip
             except ClusterError as error:
-                self._log.say(f"the log of {name} cannot be read: {error.message}")
+                self.log.say(f"the log of {name} cannot be read: {error.message}")
             if failed(self._pod)[0] == name:
                 return  # steps of Tekton's that come after it say only that they are left out
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 from ...cluster.client import Cluster
 from ...cluster.discovery import Resource
 from ...cluster.goals import Outcome, job_finished
+from ...cluster.kinds import JOBS
 from ...cluster.objects import labels
 from ..image.strategy import namespace_of
 from ..strategy import Context, Detection, Plan
 from .strategy import PodStrategy
 
-JOBS = Resource("batch", "v1", "jobs", "Job", True)
 _JUDGE = job_finished().judge
 
 
@@ -38,7 +38,7 @@ class JobStrategy(PodStrategy):
 
 def job(context: Context, plan: Plan, name: str, pod: dict) -> dict:
     """Return a Job that runs one pod once."""
-    known = labels("environment", plan.key)
+    known, build = labels("environment", plan.key), context.build
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -52,6 +52,8 @@ def job(context: Context, plan: Plan, name: str, pod: dict) -> dict:
                     "restartPolicy": "Never",
                     "automountServiceAccountToken": False,
                     "enableServiceLinks": False,
+                    **({"serviceAccountName": build.service_account} if build.service_account else {}),
+                    **({"nodeSelector": build.node_selector} if build.node_selector else {}),
                     **pod,
                 },
             },

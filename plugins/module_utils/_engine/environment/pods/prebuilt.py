@@ -107,15 +107,13 @@ class PrebuiltStrategy(JobStrategy):
             "volumeMounts": [{"name": "work", "mountPath": _HOME}, {"name": "scratch", "mountPath": _SCRATCH}],
             **({"resources": build.resources} if build.resources else {}),
         }
-        gives_uid = context.cluster.discovery.serves("security.openshift.io") is True
+        gives_uid = context.cluster.discovery.is_openshift() is True
         return job(
             context, plan, name,
             {
                 "containers": [container],
                 "securityContext": pod_security(gives_uid),
                 "volumes": [{"name": volume, "emptyDir": {}} for volume in ("work", "scratch")],
-                **({"serviceAccountName": build.service_account} if build.service_account else {}),
-                **({"nodeSelector": build.node_selector} if build.node_selector else {}),
             },
         )  # fmt: skip
 

@@ -10,13 +10,12 @@ import tempfile
 
 from ...cluster.client import Cluster
 from ...cluster.deadline import Deadline
-from ...cluster.discovery import Resource
+from ...cluster.kinds import CONFIG_MAPS
 from ...cluster.objects import labels
 from ...values.errors import EngineError
 from ..image.context import BuildContext
 from ..lines import without_credentials
 
-CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", True)
 IMAGE = "notebooks.mlops.dev/image"
 _LIMIT = 1_000_000  # bytes; an object of Kubernetes may have 1 MiB ("ConfigMaps", Motivation)
 

@@ -20,7 +20,6 @@ from ...cluster.objects import labels
 from ...cluster.pods import STEP
 from ...cluster.removal import remove
 from ...values.errors import EngineError
-from ..image.base import BaseImage
 from ..image.recipes import check
 from ..image.strategy import namespace_of
 from ..strategy import Context, Detection, Plan
@@ -28,7 +27,7 @@ from .following import Ended
 from .record import record_name
 from .steps import containers, volumes
 from .strategy import PodStrategy
-from .tekton import SECURITY, as_step, succeeded
+from .tekton import TektonStrategy, as_step, succeeded
 
 GROUP, VERSION = "shipwright.io", "v1beta1"
 API = f"{GROUP}/{VERSION}"
@@ -39,7 +38,6 @@ _NOT_TAKEN = "build_pod_refused"
 _POLL = 0.2  # seconds; a Build is registered within a moment
 _REFUSED = (
     "BuildNotFound", "BuildRegistrationFailed", "BuildStrategyNotFound", "VolumeDoesNotExist", "TaskRunGenerationFailed",
-    "TaskRunValidationFailed", "PodCreationFailed", "PodAdmissionFailed", "CreateContainerConfigError",
 )  # fmt: skip
 
 
@@ -50,11 +48,11 @@ class ShipwrightStrategy(PodStrategy):
     rank = 12
     # docs/buildrun.md, "Understanding the state of a BuildRun"; those of a TaskRun come through as they are.
     reasons = {
+        **TektonStrategy.reasons,
         "BuildRunTimeout": "build_timeout",
         "BuildRunCanceled": "build_cancelled",
         "StepOutOfMemory": "build_out_of_memory",
         "PodEvicted": "build_pod_lost",
-        "TaskRunImagePullFailed": "builder_image_unavailable",
         "ServiceAccountNotFound": "builder_account_missing",
         **dict.fromkeys(_REFUSED, "build_pod_refused"),
     }
@@ -63,12 +61,12 @@ class ShipwrightStrategy(PodStrategy):
         """BuildRuns."""
         return BUILD_RUNS
 
-    def prepare(self, context: Context, plan: Plan, base: BaseImage) -> Sequence[dict]:
+    def prepare(self, context: Context, plan: Plan, files: dict[str, bytes]) -> Sequence[dict]:
         """Return the BuildStrategy, then the Build, which is looked at for it as soon as it is there."""
         strategy = _build_strategy(context, plan)
-        return strategy, self._build(context, plan, strategy["metadata"]["name"])
+        return strategy, self._build(context, plan, strategy["metadata"]["name"], files)
 
-    def ready(self, context: Context, plan: Plan, deadline: Deadline) -> None:
+    def ready(self, context: Context, plan: Plan, files: dict[str, bytes], deadline: Deadline) -> None:
         """Wait until Shipwright has registered the Build; a BuildRun of one that it has not fails at once.
 
         A Build that it has turned down is made anew once: it looks again only at one that changes, and may have looked
@@ -78,7 +76,7 @@ class ShipwrightStrategy(PodStrategy):
         outcome = self._registered(cluster, namespace, name, deadline)
         if outcome.state == "failed":
             remove(cluster, BUILDS, deadline, name=name, namespace=namespace, waiting=False)
-            apply(cluster, self.prepare(context, plan, self.base(context))[-1], deadline=deadline)
+            apply(cluster, self.prepare(context, plan, files)[-1], deadline=deadline)
             outcome = self._registered(cluster, namespace, name, deadline)
         if outcome.state == "failed":
             words = (outcome.message or "no reason was given").rstrip(".")
@@ -141,8 +139,8 @@ class ShipwrightStrategy(PodStrategy):
             )  # fmt: skip
         return Detection(False, f"the cluster serves no {GROUP}: have Shipwright Build installed.")
 
-    def _build(self, context: Context, plan: Plan, strategy: str) -> dict:
-        mounted = [one for one in volumes(context, plan, self.files(context, plan)) if "emptyDir" not in one]
+    def _build(self, context: Context, plan: Plan, strategy: str, files: dict[str, bytes]) -> dict:
+        mounted = [one for one in volumes(context, plan, files) if "emptyDir" not in one]
         selector = context.build.node_selector
         return {
             "apiVersion": API,
@@ -180,7 +178,7 @@ def _verify(context: Context, plan: Plan) -> list[str]:
 
 def _build_strategy(context: Context, plan: Plan) -> dict:
     """Return the BuildStrategy of these options, without anything of the key."""
-    work = containers(context, plan, "$(params.shp-output-image)", "$(results.shp-image-digest.path)", SECURITY)
+    work = containers(context, plan, "$(params.shp-output-image)", "$(results.shp-image-digest.path)")
     steps = [as_step(number, one) for number, one in enumerate(work)]
     for step in steps:
         if step["name"] == "check":

@@ -58,10 +58,10 @@ exec {_BUILDAH} "$(cat "$HOME/driver")" push --digestfile "$DIGEST_FILE" localho
 """
 
 
-def containers(context: Context, plan: Plan, target: str, digest_file: str, security: dict) -> list[dict]:
+def containers(context: Context, plan: Plan, target: str, digest_file: str) -> list[dict]:
     """Return the containers of a build, in the order in which they work.
 
-    target: what is pushed to. digest_file: path that gets the digest. security: their securityContext.
+    target: what is pushed to. digest_file: path that gets the digest.
     """
     env = [{"name": "TARGET", "value": target}, {"name": "DIGEST_FILE", "value": digest_file}]
     if context.push_secret:
@@ -70,7 +70,7 @@ def containers(context: Context, plan: Plan, target: str, digest_file: str, secu
         "image": context.build.builder_image or BUILDER_IMAGE,
         "env": env,
         "workingDir": _WORK,
-        "securityContext": security,
+        "securityContext": SECURITY,
         "volumeMounts": _mounts(context),
         **({"resources": context.build.resources} if context.build.resources else {}),
     }
@@ -84,29 +84,27 @@ def containers(context: Context, plan: Plan, target: str, digest_file: str, secu
 
 def volumes(context: Context, plan: Plan, files: dict[str, bytes]) -> list[dict]:
     """Return the volumes that the containers mount."""
-    found = [
+    return [
         {"name": "context", "configMap": {"name": record_name(plan.key), "items": items(files)}},
         {"name": "work", "emptyDir": {}},
+        *({"name": name, **source} for name, _path, source in _given(context)),
     ]
-    if context.build.settings_config_map:
-        found.append({"name": "settings-config", "configMap": {"name": context.build.settings_config_map}})
-    if context.build.settings_secret:
-        found.append({"name": "settings-secret", "secret": {"secretName": context.build.settings_secret}})
-    if context.push_secret:
-        login = [{"key": ".dockerconfigjson", "path": "config.json"}]
-        found.append({"name": "login", "secret": {"secretName": context.push_secret, "items": login}})
-    return found
 
 
 def _mounts(context: Context) -> list[dict]:
-    found = [
+    return [
         {"name": "context", "mountPath": _CONTEXT, "readOnly": True},
         {"name": "work", "mountPath": _WORK},
+        *({"name": name, "mountPath": path, "readOnly": True} for name, path, _source in _given(context)),
     ]
-    if context.build.settings_config_map:
-        found.append({"name": "settings-config", "mountPath": SETTINGS["config_map"], "readOnly": True})
-    if context.build.settings_secret:
-        found.append({"name": "settings-secret", "mountPath": SETTINGS["secret"], "readOnly": True})
-    if context.push_secret:
-        found.append({"name": "login", "mountPath": _LOGIN, "readOnly": True})
-    return found
+
+
+def _given(context: Context) -> list[tuple[str, str, dict]]:
+    """Return name, place and source of each volume of an object that the user names."""
+    build, login = context.build, [{"key": ".dockerconfigjson", "path": "config.json"}]
+    found = [
+        ("settings-config", SETTINGS["config_map"], "configMap", "name", build.settings_config_map, {}),
+        ("settings-secret", SETTINGS["secret"], "secret", "secretName", build.settings_secret, {}),
+        ("login", _LOGIN, "secret", "secretName", context.push_secret, {"items": login}),
+    ]
+    return [(name, path, {kind: {key: named, **more}}) for name, path, kind, key, named, more in found if named]

@@ -13,6 +13,7 @@ from ...cluster.client import Cluster
 from ...cluster.deadline import Deadline
 from ...cluster.discovery import Resource
 from ...cluster.goals import Outcome
+from ...cluster.kinds import CONFIG_MAPS
 from ...cluster.pods import failed, said
 from ...cluster.removal import remove
 from ...values.environment import Environment
@@ -25,10 +26,9 @@ from ..image.words import closer, last_words
 from ..strategy import Context, Detection, Plan
 from .attempts import Attempts
 from .following import Ended, Following
-from .record import CONFIG_MAPS, contents, image_of, keep_image, record, record_name
+from .record import contents, image_of, keep_image, record, record_name
 
 PATIENCE = 60.0  # seconds for a quota, a secret or an image to come
-_UNLIMITED = 86400.0
 _DELAY = 10.0  # seconds before a run that may pass is started again
 _DIGEST_LENGTH = 71  # sha256: and 64 hexadecimal digits
 
@@ -56,14 +56,14 @@ class PodStrategy(ImageStrategy):
         if not replace and (found := self.find(context, plan.key)):
             return found
         cluster, namespace = context.cluster, namespace_of(context)
-        deadline = Deadline.after(_UNLIMITED if context.timeout is None else context.timeout)
-        base, files = self.base(context), self.files(context, plan)
-        kept = record(namespace, plan.key, self.name, base.reference, plan.requirements, files)
-        for manifest in (kept, *self.prepare(context, plan, base)):
+        deadline = context.deadline()
+        files = self.files(context, plan)
+        kept = record(namespace, plan.key, self.name, self.base(context).reference, plan.requirements, files)
+        for manifest in (kept, *self.prepare(context, plan, files)):
             apply(cluster, manifest, deadline=deadline)
-        self.ready(context, plan, deadline)
+        self.ready(context, plan, files, deadline)
         attempts = Attempts(cluster, self.resource(cluster), namespace, plan.key, self.judge, deadline)
-        ended, ours = self._attempt(context, plan, base, files, attempts, log, replace)
+        ended, ours = self._attempt(context, plan, files, attempts, log, replace)
         reference = by_digest(self.target(context, plan.key), self._digest_of(ended))
         keep_image(cluster, namespace, plan.key, reference, deadline)
         attempts.prune(context.build.keep_complete, context.build.keep_failed)
@@ -85,11 +85,11 @@ class PodStrategy(ImageStrategy):
         base, prepared = self.base(context), plan.details["context"]
         return contents(self.containerised(context, base, prepared, "Containerfile"))
 
-    def prepare(self, context: Context, plan: Plan, base: BaseImage) -> Sequence[dict]:
+    def prepare(self, context: Context, plan: Plan, files: dict[str, bytes]) -> Sequence[dict]:
         """Return the manifests that have to be there before a run."""
         return ()
 
-    def ready(self, context: Context, plan: Plan, deadline: Deadline) -> None:  # noqa: B027 (most need not wait)
+    def ready(self, context: Context, plan: Plan, files: dict[str, bytes], deadline: Deadline) -> None:  # noqa: B027 (most need not wait)
         """Wait until a run can begin with what was prepared. Raises EngineError."""
 
     @abc.abstractmethod
@@ -136,7 +136,7 @@ class PodStrategy(ImageStrategy):
             strategy=self.name, python="python3",
         )  # fmt: skip
 
-    def _attempt(self, context, plan, base, files, attempts: Attempts, log: BuildLog, anew: bool) -> tuple[Ended, bool]:
+    def _attempt(self, context, plan, files, attempts: Attempts, log: BuildLog, anew: bool) -> tuple[Ended, bool]:
         """Bring a run about that succeeds; a failure that may pass is tried again."""
         left = self.retries
         while True:
@@ -199,7 +199,7 @@ def digest_said(ended: Ended, container: str) -> str | None:
 def _code(step: str, state: dict, outcome: Outcome, pod: dict | None, words: str) -> str:
     if state.get("reason") == "OOMKilled":
         return "build_out_of_memory"
-    if outcome.reason in ("DeadlineExceeded", "TaskRunTimeout"):
+    if outcome.reason == "DeadlineExceeded":
         return "build_timeout"
     if (pod or {}).get("status", {}).get("reason") in ("Evicted", "Preempting", "NodeLost"):
         return "build_pod_lost"

@@ -15,7 +15,7 @@ from ...values.errors import EngineError
 from ..image.strategy import namespace_of
 from ..strategy import Context, Detection, Plan
 from .following import Ended
-from .steps import SECURITY, containers, volumes
+from .steps import containers, volumes
 from .strategy import PodStrategy
 
 GROUP = "tekton.dev"
@@ -55,7 +55,7 @@ class TektonStrategy(PodStrategy):
     def manifest(self, context: Context, plan: Plan, name: str, files: dict[str, bytes]) -> dict:
         """Return the TaskRun."""
         build, resource = context.build, self.resource(context.cluster)
-        steps = containers(context, plan, self.target(context, plan.key), f"$(results.{_DIGEST}.path)", SECURITY)
+        steps = containers(context, plan, self.target(context, plan.key), f"$(results.{_DIGEST}.path)")
         template = {
             # What of Tekton runs in the pod asks the API server for nothing.
             "automountServiceAccountToken": False,

@@ -16,20 +16,20 @@ from dataclasses import dataclass, field
 from ...cluster.apply import apply
 from ...cluster.client import MANAGER, Cluster
 from ...cluster.deadline import Deadline
-from ...cluster.discovery import Resource
 from ...cluster.errors import ClusterError
+from ...cluster.kinds import JOBS, PODS
 from ...cluster.objects import KEY, MANAGED_BY
 from ...cluster.observe import observe
-from ...cluster.pods import PODS, container_has_ended
+from ...cluster.pods import container_has_ended
+from ...cluster.removal import remove_this
 from ...values.execution import RunRequest, RunResult
 from .. import program, results
 from . import inside, manifests
-from .bundle import pack
+from .bundle import Bundle, pack
 from .delivery import receive
 from .options import PodOptions
 from .outcome import Seen, failure, look, refusal
 
-JOBS = Resource("batch", "v1", "jobs", "Job", True)
 _LONGEST = 7 * 86400.0  # seconds
 _PORTION = 800_000  # bytes; an object of Kubernetes may have 1 MiB
 _READERS = 4  # threads that take results over
@@ -75,7 +75,7 @@ def run_all(
     workers: int,
     on_result: Callable[[RunResult], None],
 ) -> None:
-    """Run notebooks, each with the image beside it, about ``workers`` at a time.
+    """Run notebooks of one source, each with the image beside it, about ``workers`` at a time.
 
     What an earlier call began that ended half-way is taken up. KeyboardInterrupt ends all pods.
     Raises EngineError where nothing can begin; what happens to a notebook is a result, never an exception.
@@ -98,8 +98,10 @@ class _Launcher:
         readers = ThreadPoolExecutor(_READERS)
         self.read_in = readers.submit
         try:
+            first = next(iter(self.batches.values())).requests[0]  # all are of one source
+            bundle = pack(first.source, first.exclude)
             for batch in self.batches.values():
-                self._start(batch)
+                self._start(batch, bundle)
             threading.Thread(target=self._observe, daemon=True).start()
             for batch in self.batches.values():
                 self._later(self._ask_for_pods, batch)
@@ -115,10 +117,9 @@ class _Launcher:
 
     # --- the beginning of a batch
 
-    def _start(self, batch: _Batch) -> None:
+    def _start(self, batch: _Batch, bundle: Bundle) -> None:
         """Make the Job, what its pods mount, and let it go; all that is there already is taken as it is."""
-        target, source = self.target, batch.requests[0]
-        bundle = pack(source.source, source.exclude)
+        target = self.target
         share = max(1, round(self.workers * len(batch.requests) / self.total))
         wanted = manifests.job(
             batch.name, target.namespace, batch.key, batch.image, batch.requests, len(bundle.parts), share, target.options,
@@ -255,10 +256,8 @@ class _Launcher:
 
     def _end(self, batch: _Batch) -> None:
         if batch.job:
-            body = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
             with contextlib.suppress(ClusterError):
-                path = JOBS.path(self.target.namespace, batch.name)
-                self.cluster.delete(path, body, deadline=Deadline.after(10))
+                remove_this(self.cluster, JOBS, batch.job, Deadline.after(10))
 
     def _end_all(self) -> None:
         if self.target.options.on_cancel == "leave":

@@ -6,15 +6,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...cluster.client import Cluster
-from ...cluster.deadline import Deadline
-from ...cluster.discovery import Resource
 from ...cluster.errors import ClusterError
+from ...cluster.events import is_over_quota, messages
 from ...cluster.pods import container_has_begun, failed, held_up, said, succeeded
 from ...values.execution import RunRequest, RunResult
 from ..results import bare
 from .manifests import DELIVERY, NOTEBOOK
 
-_EVENTS = Resource("", "v1", "events", "Event", True)
 _REASONS = {"image": "image_unavailable", "config": "pod_refused", "place": "pod_unschedulable"}
 
 
@@ -71,15 +69,13 @@ def refusal(cluster: Cluster, namespace: str, job: str, *, queued: bool = False)
 
     queued: it may wait for others to end. A Job that may not, and whose events may not be read, is refused for all we know.
     """
-    query = {"fieldSelector": f"involvedObject.name={job}"}
     try:
-        found = cluster.get(_EVENTS.path(namespace), query, Deadline.after(10)).get("items", ())
+        told = messages(cluster, namespace, job, "FailedCreate")
     except ClusterError as error:
         if error.status != 403 or queued:
             return None
         return "pod_refused", f"The Job {job} gets no pods, and why cannot be seen: {error.message}"
-    told = [event.get("message", "") for event in found if event.get("reason") == "FailedCreate"]
     if not told:
         return None
-    reason = "quota_exceeded" if "exceeded quota" in told[-1] else "pod_refused"
+    reason = "quota_exceeded" if is_over_quota(told[-1]) else "pod_refused"
     return reason, f"The pods of the Job {job} are refused: {told[-1].rstrip('.')}."

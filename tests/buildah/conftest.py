@@ -13,9 +13,10 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environmen
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from buildah_support import ApiServer, Site, builder, lacking, namespace  # noqa: E402
-from registries import Registry  # noqa: E402
 from rootfs import layer, push  # noqa: E402
 from wheels import RUNNER, make_wheel  # noqa: E402
+
+from tests.registry import registry as start_registry  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -30,25 +31,23 @@ def place():
 
 
 @pytest.fixture(scope="session")
-def registry(place):
+def registry():
     """A registry that everybody may read and write."""
-    running = Registry(place / "open")
-    yield running
-    running.stop()
+    with start_registry() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
-def closed(place):
+def closed():
     """A registry that wants a login."""
-    running = Registry(place / "closed", closed=True)
-    yield running
-    running.stop()
+    with start_registry(auth="basic") as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
 def base(registry):
     """An image with Python and pip, by digest."""
-    return f"{registry.address}/python@{push(registry.address, 'python', [layer()])}"
+    return f"{registry.host}/python@{push(registry.host, 'python', [layer()])}"
 
 
 @pytest.fixture(scope="session")
@@ -72,10 +71,10 @@ def site(place, registry, closed, base, wheelhouse, tmp_path, monkeypatch):
         monkeypatch.setenv(name, str(tmp_path))
     directory = Path(tempfile.mkdtemp(dir=place))
     directory.chmod(0o755)
-    image = builder(directory / "etc", [registry.address, closed.address])
+    image = builder(directory / "etc", [registry.host, closed.host])
     with ApiServer(profile="kubernetes", pods="process", directory=directory / "server", images={"*": image}) as server:
         namespace(server)
-        yield Site(server, str(tmp_path), base, f"{registry.address}/made", wheelhouse, [])
+        yield Site(server, str(tmp_path), base, f"{registry.host}/made", wheelhouse, [])
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 import urllib3
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.strategy import ImageOptions
-from registries import PASSWORD, USER
+
+from tests.registry import PASSWORD, USER
 
 MANIFESTS = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
 
@@ -25,15 +26,15 @@ def steps(site):
 
 
 def test_an_image_is_built_checked_by_another_user_and_pushed_with_the_login_of_a_secret(site, closed):
-    site.repository, login = f"{closed.address}/made", site.login("good", closed.address, USER, PASSWORD)
+    site.repository, login = f"{closed.host}/made", site.login("good", closed.host, USER, PASSWORD)
     image = ImageOptions(tests=("test $(id -u):$(id -g) = 54321:0",))
     made = site.build("alpha", imports={"alpha": "alpha"}, push_secret=login, image=image)
     assert made.build.phase == "Complete", made.build.message
-    manifest = asked("GET", f"made/manifests/{made.key}", closed.address)
+    manifest = asked("GET", f"made/manifests/{made.key}", closed.host)
     assert made.environment.digest == manifest.headers["Docker-Content-Digest"]
     assert made.environment.reference == f"{site.repository}@{made.environment.digest}"
     assert steps(site) == {"build": 0, "check": 0, "push": 0}
-    pushed = asked("GET", f"made/blobs/{manifest.json()['config']['digest']}", closed.address).json()
+    pushed = asked("GET", f"made/blobs/{manifest.json()['config']['digest']}", closed.host).json()
     assert pushed["config"]["User"] == "1001:0"
     assert not any(word in str(pushed) for word in ("TARGET", "DIGEST_FILE", "/work"))
     assert "Successfully installed alpha-1.0" in "\n".join(site.shown)
@@ -73,7 +74,7 @@ def test_a_registry_that_cannot_be_reached_is_no_fault_of_the_base(site):
 
 
 def test_a_push_with_a_wrong_login_is_denied(site, closed):
-    repository = f"{closed.address}/denied"
-    made = site.build("alpha", repository=repository, push_secret=site.login("bad", closed.address, USER, "wrong"))
+    repository = f"{closed.host}/denied"
+    made = site.build("alpha", repository=repository, push_secret=site.login("bad", closed.host, USER, "wrong"))
     assert made.build.reason == "image_push_denied", made.build.message
     assert steps(site) == {"build": 0, "check": 0, "push": 125}

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-_TEXTS = {"*": str}
+from .core import CONFIG_MAP, SECRET, TEXTS
+
 _NAMED = {"name": str}
 _REFERENCE = {
     "kind": str, "namespace": str, "name": str, "uid": str, "apiVersion": str, "resourceVersion": str, "fieldPath": str,
@@ -19,14 +20,13 @@ _ENV = [
         },
     }
 ]
-_ITEMS = [{"key!": str, "path!": str, "mode": int}]
 _VOLUMES = [
     {
         "name!": str,
         "source!": {
             "type!": str,
-            "secret": {"secretName": str, "items": _ITEMS, "defaultMode": int, "optional": bool},
-            "configMap": {"name": str, "items": _ITEMS, "defaultMode": int, "optional": bool},
+            "secret": SECRET,
+            "configMap": CONFIG_MAP,
             "csi": object,
         },
         "mounts!": [{"destinationPath!": str}],
@@ -66,10 +66,10 @@ _BUILD_CONFIG = {
     "revision": object,
     "strategy!": _STRATEGY,
     "output": {"to": _REFERENCE, "pushSecret": _NAMED, "imageLabels": [{"name!": str, "value": str}]},
-    "resources": {"limits": _TEXTS, "requests": _TEXTS, "claims": [object]},
+    "resources": {"limits": TEXTS, "requests": TEXTS, "claims": [object]},
     "postCommit": {"command": [str], "args": [str], "script": str},
     "completionDeadlineSeconds": int,
-    "nodeSelector": _TEXTS,
+    "nodeSelector": TEXTS,
     "mountTrustedCA": bool,
     "successfulBuildsHistoryLimit": int,
     "failedBuildsHistoryLimit": int,
@@ -80,7 +80,7 @@ _IMAGE_STREAM = {
     "dockerImageRepository": str,
     "tags": [
         {
-            "name!": str, "annotations": _TEXTS, "from": _REFERENCE, "reference": bool, "generation": int,
+            "name!": str, "annotations": TEXTS, "from": _REFERENCE, "reference": bool, "generation": int,
             "importPolicy": _IMPORT, "referencePolicy": {"type!": str},
         }
     ],

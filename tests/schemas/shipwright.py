@@ -4,61 +4,29 @@ pkg/apis/build/v1beta1). Of volumes only the sources that builds of ours name, a
 
 from __future__ import annotations
 
-_TEXTS = {"*": str}
-_QUANTITIES = {"*": object}  # text or a number
-_RESOURCES = {"limits": _QUANTITIES, "requests": _QUANTITIES, "claims": [object]}
-_KEY = {"name": str, "key!": str, "optional": bool}
-_ENV = [
-    {
-        "name!": str,
-        "value": str,
-        "valueFrom": {
-            "secretKeyRef": _KEY, "configMapKeyRef": _KEY, "fieldRef": {"apiVersion": str, "fieldPath!": str},
-            "resourceFieldRef": object,
-        },
-    }
-]  # fmt: skip
-_ITEMS = [{"key!": str, "path!": str, "mode": int}]
-_VOLUME = {
-    "name!": str,
-    "configMap": {"name": str, "items": _ITEMS, "defaultMode": int, "optional": bool},
-    "secret": {"secretName": str, "items": _ITEMS, "defaultMode": int, "optional": bool},
-    "emptyDir": {"medium": str, "sizeLimit": object},
-    "persistentVolumeClaim": {"claimName!": str, "readOnly": bool},
-    "projected": object,
-    "csi": object,
-}
-_SECURITY = {
-    "runAsUser": int, "runAsGroup": int, "runAsNonRoot": bool, "privileged": bool, "allowPrivilegeEscalation": bool,
-    "readOnlyRootFilesystem": bool, "procMount": str, "seccompProfile": object, "seLinuxOptions": object,
-    "capabilities": {"add": [str], "drop": [str]},
-}  # fmt: skip
+from .core import ENV, MOUNTS, RESOURCES, SECURITY, TEXTS, VOLUME
+
 _STEP = {
-    "name!": str, "image": str, "command": [str], "args": [str], "workingDir": str, "env": _ENV, "resources": _RESOURCES,
-    "imagePullPolicy": str, "securityContext": _SECURITY,
-    "volumeMounts": [
-        {
-            "name!": str, "mountPath!": str, "readOnly": bool, "subPath": str, "subPathExpr": str, "mountPropagation": str,
-            "recursiveReadOnly": str,
-        }
-    ],
+    "name!": str, "image": str, "command": [str], "args": [str], "workingDir": str, "env": ENV, "resources": RESOURCES,
+    "imagePullPolicy": str, "securityContext": SECURITY,
+    "volumeMounts": MOUNTS,
 }  # fmt: skip
 _STRATEGY = {
     "steps!": [_STEP],
     "parameters": [{"name!": str, "description!": str, "type": str, "default": str, "defaults": [str]}],
     "securityContext": {"runAsUser!": int, "runAsGroup!": int},
-    "volumes": [{**_VOLUME, "overridable": bool, "description": str}],
+    "volumes": [{**VOLUME, "overridable": bool, "description": str}],
 }
 _REFERENCE = {"name!": str, "key!": str, "format": str}
 _VALUE = {"value": str, "configMapValue": _REFERENCE, "secretValue": _REFERENCE}
 _PARAMETERS = [{"name!": str, **_VALUE, "values": [_VALUE]}]
 _IMAGE = {
-    "image!": str, "insecure": bool, "pushSecret": str, "annotations": _TEXTS, "labels": _TEXTS, "timestamp": str,
+    "image!": str, "insecure": bool, "pushSecret": str, "annotations": TEXTS, "labels": TEXTS, "timestamp": str,
     "vulnerabilityScan": object, "platforms": [{"os!": str, "arch!": str}],
 }  # fmt: skip
 _LIFETIMES = {"ttlAfterFailed": str, "ttlAfterSucceeded": str}
-_STEP_RESOURCES = [{"name!": str, "resources!": _RESOURCES}]
-_PLACEMENT = {"nodeSelector": _TEXTS, "tolerations": [object], "schedulerName": str, "runtimeClassName": str}
+_STEP_RESOURCES = [{"name!": str, "resources!": RESOURCES}]
+_PLACEMENT = {"nodeSelector": TEXTS, "tolerations": [object], "schedulerName": str, "runtimeClassName": str}
 _BUILD = {
     "source": object,
     "trigger": object,
@@ -66,9 +34,9 @@ _BUILD = {
     "paramValues": _PARAMETERS,
     "output!": _IMAGE,
     "timeout": str,
-    "env": _ENV,
+    "env": ENV,
     "retention": {"failedLimit": int, "succeededLimit": int, "atBuildDeletion": bool, **_LIFETIMES},
-    "volumes": [_VOLUME],
+    "volumes": [VOLUME],
     **_PLACEMENT,
 }
 _BUILD_RUN = {
@@ -79,9 +47,9 @@ _BUILD_RUN = {
     "paramValues": _PARAMETERS,
     "output": _IMAGE,
     "state": str,
-    "env": _ENV,
+    "env": ENV,
     "retention": _LIFETIMES,
-    "volumes": [_VOLUME],
+    "volumes": [VOLUME],
     "stepResources": _STEP_RESOURCES,
     **_PLACEMENT,
 }

@@ -4,50 +4,15 @@ v1beta1 and pod). Parameters, sidecars and references to Tasks elsewhere are not
 
 from __future__ import annotations
 
-_TEXTS = {"*": str}
-_QUANTITIES = {"*": object}  # text or a number
-_RESOURCES = {"limits": _QUANTITIES, "requests": _QUANTITIES, "claims": [object]}
-_KEY = {"name": str, "key!": str, "optional": bool}
-_ENV = [
-    {
-        "name!": str,
-        "value": str,
-        "valueFrom": {
-            "secretKeyRef": _KEY, "configMapKeyRef": _KEY, "fieldRef": {"apiVersion": str, "fieldPath!": str},
-            "resourceFieldRef": object,
-        },
-    }
-]  # fmt: skip
-_ITEMS = [{"key!": str, "path!": str, "mode": int}]
-_VOLUMES = [
-    {
-        "name!": str,
-        "configMap": {"name": str, "items": _ITEMS, "defaultMode": int, "optional": bool},
-        "secret": {"secretName": str, "items": _ITEMS, "defaultMode": int, "optional": bool},
-        "emptyDir": {"medium": str, "sizeLimit": object},
-        "persistentVolumeClaim": {"claimName!": str, "readOnly": bool},
-        "projected": object,
-        "csi": object,
-    }
-]
-_MOUNTS = [
-    {
-        "name!": str, "mountPath!": str, "readOnly": bool, "subPath": str, "subPathExpr": str, "mountPropagation": str,
-        "recursiveReadOnly": str,
-    }
-]  # fmt: skip
-_SECURITY = {
-    "runAsUser": int, "runAsGroup": int, "runAsNonRoot": bool, "privileged": bool, "allowPrivilegeEscalation": bool,
-    "readOnlyRootFilesystem": bool, "procMount": str, "seccompProfile": object, "seLinuxOptions": object,
-    "capabilities": {"add": [str], "drop": [str]},
-}  # fmt: skip
+from .core import ENV, MOUNTS, RESOURCES, SECURITY, TEXTS, VOLUME
+
 _POD_SECURITY = {
     "runAsUser": int, "runAsGroup": int, "runAsNonRoot": bool, "fsGroup": int, "fsGroupChangePolicy": str,
     "supplementalGroups": [int], "seccompProfile": object, "seLinuxOptions": object, "sysctls": [object],
 }  # fmt: skip
 _CONTAINER = {
-    "image": str, "command": [str], "args": [str], "workingDir": str, "envFrom": [object], "env": _ENV,
-    "volumeMounts": _MOUNTS, "volumeDevices": [object], "imagePullPolicy": str, "securityContext": _SECURITY,
+    "image": str, "command": [str], "args": [str], "workingDir": str, "envFrom": [object], "env": ENV,
+    "volumeMounts": MOUNTS, "volumeDevices": [object], "imagePullPolicy": str, "securityContext": SECURITY,
 }  # fmt: skip
 _STEP = {
     "name!": str, **_CONTAINER, "script": str, "timeout": str, "workspaces": [object], "onError": str,
@@ -55,8 +20,8 @@ _STEP = {
     "when": [object],
 }  # fmt: skip
 _POD_TEMPLATE = {
-    "nodeSelector": _TEXTS, "env": _ENV, "tolerations": [object], "affinity": object, "securityContext": _POD_SECURITY,
-    "volumes": _VOLUMES, "runtimeClassName": str, "automountServiceAccountToken": bool, "dnsPolicy": str, "dnsConfig": object,
+    "nodeSelector": TEXTS, "env": ENV, "tolerations": [object], "affinity": object, "securityContext": _POD_SECURITY,
+    "volumes": [VOLUME], "runtimeClassName": str, "automountServiceAccountToken": bool, "dnsPolicy": str, "dnsConfig": object,
     "enableServiceLinks": bool, "priorityClassName": str, "schedulerName": str, "imagePullSecrets": [{"name": str}],
     "hostAliases": [object], "hostNetwork": bool, "topologySpreadConstraints": [object], "hostUsers": bool,
 }  # fmt: skip
@@ -65,7 +30,7 @@ _RESULTS = [{"name!": str, "type": str, "properties": object, "description": str
 
 def _task_run(resources: str) -> dict:
     """resources: what a step calls its own."""
-    sized = {resources: _RESOURCES}
+    sized = {resources: RESOURCES}
     return {
         "params": [object],
         "serviceAccountName": str,
@@ -75,7 +40,7 @@ def _task_run(resources: str) -> dict:
             "displayName": str,
             "description": str,
             "steps": [{**_STEP, **sized}],
-            "volumes": _VOLUMES,
+            "volumes": [VOLUME],
             "stepTemplate": {**_CONTAINER, **sized},
             "sidecars": [object],
             "workspaces": [object],
@@ -88,7 +53,7 @@ def _task_run(resources: str) -> dict:
         "podTemplate": _POD_TEMPLATE,
         "workspaces": [object],
         "debug": object,
-        "computeResources": _RESOURCES,
+        "computeResources": RESOURCES,
     }
 
 

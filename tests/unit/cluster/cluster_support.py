@@ -39,6 +39,19 @@ def namespace(server, name: str = "team") -> None:
     forget()
 
 
+def check_refusal(server, need, said: list[str], quiet: bool = False) -> None:
+    """Check that jane, who lacks a verb, was refused, and that a sentence of what was said names it.
+
+    quiet: she is refused, and another way is taken.
+    """
+    # An apply is a patch, and a creation where the object is new.
+    verbs = f"{need.verb} apply" if need.verb in ("create", "patch") else need.verb
+    refused = [one for one in server.journal.entries(verb=verbs) if one.user == "jane" and one.status == 403]
+    assert refused, said
+    words = f'cannot {need.verb} resource "{need.resource}" in API group "{need.group}"'
+    assert quiet or any(words in one for one in said), said
+
+
 def grant(server, user: str, rules: list[dict], space: str = "team") -> None:
     """A Role with these rules in the namespace, bound to the user."""
     metadata = {"name": f"role-of-{user}", "namespace": space}

@@ -11,6 +11,7 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run.pod.op
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run.pod.outcome import refusal
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.execution import RunRequest
+from cluster_support import check_refusal
 from pod_run_support import auth, grant
 
 NEEDS = needs_of("run", "team")
@@ -71,13 +72,7 @@ def test_with_all_of_them_nothing_is_refused(simulated):
 @pytest.mark.parametrize("need", NEEDS, ids=lambda one: f"{one.verb} {one.resource}")
 def test_without_one_a_sentence_names_it(simulated, need):
     said = everything(simulated, user(simulated, [one for one in NEEDS if one != need]))
-    # An apply is a patch, and a creation where the object is new.
-    verbs = f"{need.verb} apply" if need.verb in ("create", "patch") else need.verb
-    refused = [one for one in simulated.server.journal.entries(verb=verbs) if one.user == "jane" and one.status == 403]
-    assert refused, said
-    if (need.resource, need.verb) not in QUIET:
-        words = f'cannot {need.verb} resource "{need.resource}" in API group "{need.group}"'
-        assert any(words in one for one in said), said
+    check_refusal(simulated.server, need, said, quiet=(need.resource, need.verb) in QUIET)
 
 
 def test_a_job_that_waits_in_a_queue_is_not_taken_for_refused(simulated):

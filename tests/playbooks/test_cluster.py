@@ -11,6 +11,7 @@ import pytest
 
 from tests.apiserver.actors.process import PATH, unavailable
 from tests.apiserver.server import ApiServer
+from tests.registry import registry
 
 from .conftest import write_notebook
 
@@ -61,6 +62,35 @@ def test_check_mode_starts_no_pod(validate, cluster):
     played = validate("--check")
     assert played.status == 0, played.text
     assert not [one for one in cluster.journal.writes() if "dryRun" not in one.line]
+
+
+def test_what_is_built_is_built_as_the_variables_say(play, tmp_path):
+    """The pods only say that they work: the build names a digest, and no notebook comes back."""
+    source = tmp_path / "source"
+    write_notebook(source / "a.ipynb", "print(1)")
+    digest = "sha256:" + "d" * 64
+    with ApiServer(profile="kubernetes") as server, registry() as site:
+        for kind, name in (("namespaces", "ml-checks"), ("secrets", "login"), ("configmaps", "pip")):
+            space = {} if kind == "namespaces" else {"namespace": "ml-checks"}
+            server.system.create(kind, {"metadata": {"name": name, **space}})
+        server.pod_rules.add({"name": "*", "containers": {"push": {"message": digest}, "notebook": {"exit_code": 3}}})
+        made = []
+        server.store.subscribe(
+            lambda event, resource, one: made.append(one) if resource.plural == "jobs" and event == "ADDED" else None
+        )
+        site.push("team/base", "1", config={"User": "1000"})
+        played = play(
+            environment={"K8S_AUTH_KUBECONFIG": str(server.kubeconfig)},
+            source=str(source), namespace="ml-checks", base_image=f"{site.host}/team/base:1", fail_on="never",
+            repository="registry.example.com/made", push_secret="login", image={"tests": ["true"]},
+            build={"settings_config_map": "pip"}, pod={"node_selector": {"disk": "ssd"}},
+        )  # fmt: skip
+    assert played.status == 0 and played.codes == {"a.ipynb": "results_missing"}, played.text
+    build, *runs = [job["spec"]["template"]["spec"] for job in made]
+    volumes = {one["name"] for one in build["volumes"]}
+    assert {"login", "settings-config"} <= volumes and build["initContainers"][1]["command"][-1] == '["true"]'
+    assert runs and all(run["initContainers"][0]["image"] == f"registry.example.com/made@{digest}" for run in runs)
+    assert all(run["nodeSelector"] == {"disk": "ssd"} for run in runs)
 
 
 def test_an_image_and_the_executor_process_do_not_go_together(validate):

@@ -161,7 +161,7 @@ builders:
       api_version: build.openshift.io/v1
     shipwright:
       available: false
-      reason: The server has no Shipwright Build in the version v1beta1 or v1alpha1.
+      reason: The server has no Shipwright Build in the version v1beta1.
       api_version: null
 capabilities:
   description:

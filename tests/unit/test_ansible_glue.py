@@ -30,6 +30,7 @@ from ansible_collections.mlops.notebooks.plugins.module_utils.environment import
 
 class Patient(Strategy):
     name = "acme.builders.patient"
+    rank = 99
     def detect(self, context):
         return Detection(True, "always")
     def plan(self, context, resolution):
@@ -114,6 +115,14 @@ def test_a_line_is_on_the_console_while_the_module_still_works(place):
     lines = until(run, "at once")
     assert re.fullmatch(r"\[kkkkkkkk\] seen at once by \d+\n", lines[-1]), "and drives no terminal"
     assert not any("changed:" in line for line in lines)
+    (place / "cache" / "go").write_text("go")
+    rest = run.communicate()[0]
+    assert run.returncode == 0 and "phase Complete" in rest
+
+
+def test_auto_takes_the_strategy_of_another_collection_that_the_task_allows(place):
+    run = playbook(place, {"strategy": "auto", "community": "acme.builders.patient"})
+    until(run, "at once")
     (place / "cache" / "go").write_text("go")
     rest = run.communicate()[0]
     assert run.returncode == 0 and "phase Complete" in rest

@@ -71,6 +71,7 @@ BUILD, IMAGE = "build.openshift.io", "image.openshift.io"
         ({"tekton.dev": None}, "tekton", None, None),
         ({"operator.tekton.dev": ("v1",)}, "tekton", False, None),
         ({"shipwright.io": ("v1alpha1", "v1beta1")}, "shipwright", True, "shipwright.io/v1beta1"),
+        ({"shipwright.io": ("v1alpha1",)}, "shipwright", False, None),
         (served("batch"), "buildah", True, "batch/v1"),
         ({}, "buildah", False, None),
         (None, "buildah", None, None),

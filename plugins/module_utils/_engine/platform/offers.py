@@ -31,7 +31,7 @@ BUILDERS = {
     "s2i": _BUILDS,
     "docker": _BUILDS,
     "tekton": (("tekton.dev", ("v1", "v1beta1"), "Tekton Pipelines in the version v1 or v1beta1"),),
-    "shipwright": (("shipwright.io", ("v1beta1", "v1alpha1"), "Shipwright Build in the version v1beta1 or v1alpha1"),),
+    "shipwright": (("shipwright.io", ("v1beta1",), "Shipwright Build in the version v1beta1"),),
     "buildah": (("batch", ("v1",), "Jobs"),),
 }
 _NOTES = {"buildah": "; a registry to push to is needed"}

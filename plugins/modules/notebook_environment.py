@@ -191,8 +191,8 @@ options:
     description:
       - What to do with an environment that exists.
       - V(if-exists) takes it. V(verify) takes it when its interpreter starts and what is installed is still what was
-        installed, or, for an image of V(s2i) and V(docker), when its tag still stands for an image that was made for its key.
-        V(never) builds it anew.
+        installed, or, for an image of V(s2i) and V(docker), when its tag still stands for an image that was made for its key,
+        or, for one of V(tekton), V(shipwright) and V(buildah), when the registry has it. V(never) builds it anew.
     type: str
     choices: [if-exists, never, verify]
     default: if-exists

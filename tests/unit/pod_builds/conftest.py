@@ -19,6 +19,7 @@ def site(tmp_path, monkeypatch):
 
     # What a registry says is tested with a registry.
     monkeypatch.setattr(strategy, "inspect", lambda reference: BaseImage(BASE, "sha256:" + "a" * 64, user="1000"))
+    monkeypatch.setattr(strategy, "digest_of", lambda reference: reference.partition("@")[2])
     with ApiServer(profile="kubernetes") as running:
         namespace(running)
         yield Site(running, str(tmp_path))

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.client import Cluster
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.pods import strategy as pods
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.pods.buildah import BuildahStrategy
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.strategy import BuildOptions, Context
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
@@ -124,6 +125,16 @@ def test_a_failure_that_may_pass_is_tried_again(jobs):
     (made,) = jobs.make()
     assert made.build.phase == "Complete" and made.build.name.endswith("-2")
     assert "It may pass" in " ".join(jobs.shown)
+
+
+@pytest.mark.parametrize(("there", "phase"), [(DIGEST, "Cached"), (None, "Complete")])
+def test_an_image_that_is_gone_from_its_registry_is_made_anew_where_that_is_asked(jobs, monkeypatch, there, phase):
+    jobs.make()
+    asked = []
+    monkeypatch.setattr(pods, "digest_of", lambda reference: asked.append(reference) or there)
+    assert jobs.make(reuse="if-exists")[0].build.phase == "Cached" and not asked
+    assert jobs.make(reuse="verify")[0].build.phase == phase
+    assert asked == [f"{REPOSITORY}@{DIGEST}"]
 
 
 def test_check_mode_writes_nothing(jobs):

@@ -20,7 +20,7 @@ from ...values.environment import Environment
 from ...values.errors import EngineError
 from ..buildlog import BuildLog
 from ..image.base import BaseImage, by_digest
-from ..image.registry import inspect
+from ..image.registry import digest_of, inspect
 from ..image.strategy import ImageStrategy, namespace_of
 from ..image.words import closer, last_words
 from ..strategy import Context, Detection, Plan
@@ -50,6 +50,13 @@ class PodStrategy(ImageStrategy):
         """Return the image that the key's ConfigMap names."""
         reference = image_of(context.cluster, namespace_of(context), key)
         return self._environment(key, reference, cached=True) if reference else None
+
+    def verify(self, context: Context, environment: Environment) -> str | None:
+        """Return what is wrong: the record is gone, or the registry has not the image that it names."""
+        gone = super().verify(context, environment)
+        if gone or not self.pushes or digest_of(environment.reference):
+            return gone
+        return f"The image {environment.reference} is gone from its registry."
 
     def create(self, context: Context, plan: Plan, log: BuildLog, replace: bool = False) -> Environment:
         """Build, unless another run is at it: then that one is followed, and its image is ours too."""

@@ -75,7 +75,7 @@ ARGUMENT_SPEC = {
         },
     },
     "workers": {"type": "int", "default": 0},
-    "reuse": {"type": "bool", "default": True},
+    "rerun": {"type": "str", "choices": ["never", "failed", "always"], "default": "never"},
     "max_age": {"type": "int", "default": 90},
     "repair": {"type": "int", "default": 0},
     "retries": {"type": "int", "default": 1},

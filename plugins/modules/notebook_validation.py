@@ -16,6 +16,8 @@ description:
   - What happens to a notebook is a verdict, not a failure of the module; O(fail_on) says which verdicts fail it.
   - A verdict is kept under the content of its work (notebook, files of the source, environment, parameters, policies, golden
     notebook). The same work is not run again and is reported as cached, unless it ended in an infrastructure failure.
+  - Verdicts are kept in O(cache_dir) and, where notebooks run in pods, as ConfigMaps of the namespace, so that another machine finds
+    them too.
 author:
   - mlops.notebooks contributors (@mlops-notebooks)
 requirements:
@@ -33,7 +35,7 @@ attributes:
     support: none
   idempotent:
     support: partial
-    details: With O(reuse=true), unless a run ended in an infrastructure failure.
+    details: With O(rerun=never), unless a run ended in an infrastructure failure.
 options:
   path:
     description: Root of the source, a directory on the machine that the module runs on.
@@ -250,12 +252,16 @@ options:
     description: Notebooks run at once; V(0) for one on each processor, or for ten pods.
     type: int
     default: 0
-  reuse:
-    description: Answer from the verdicts of earlier runs where the work is the same.
-    type: bool
-    default: true
+  rerun:
+    description:
+      - Whether work that has a verdict from before is run again. V(failed) runs what had failed, V(always) all.
+    type: str
+    choices: [never, failed, always]
+    default: never
   max_age:
-    description: Days after which a verdict that no run asked for is forgotten.
+    description:
+      - Days after which a verdict is forgotten. On this machine they count from the last run that asked for it, in a namespace from
+        its run.
     type: int
     default: 90
   repair:

@@ -104,14 +104,14 @@ def test_check_mode_says_what_would_be_done_and_does_nothing(play, tmp_path):
     assert not list(cache.glob("environments/*")) and not list(cache.glob("verdicts/*/verdict.json"))
 
 
-def test_reuse_is_asked_for_verdicts_and_for_environments_apart(play, tmp_path):
+def test_verdicts_and_environments_are_made_anew_apart(play, tmp_path):
     write_notebook(tmp_path / "my source" / "a.ipynb", "1")
     with tempfile.TemporaryDirectory(prefix="mlops-test-") as cache:
         os.chmod(cache, 0o755)
         given = {"source": str(tmp_path / "my source") + "/", "cache_dir": cache}
         assert play(**given).status == 0
         assert "my source</title>" in (play.work / "validation-report" / "index.html").read_text()
-        again = play(**given, reuse=False)
+        again = play(**given, rerun="always")
         assert "building for" not in again.text and re.search(r"ok +\d+\.\d+s +a\.ipynb", again.text), again.text
         anew = play(**given, environment_reuse="never")
         assert "building for" in anew.text and re.search(r"ok +cached +a\.ipynb", anew.text), anew.text
@@ -152,7 +152,7 @@ def test_values_as_a_survey_gives_them(play, tmp_path):
         "-e",
         "timeout=60",
         "-e",
-        "reuse=no",
+        "rerun=always",
         "-e",
         "exclude=b*.ipynb,c.ipynb",
     ]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from ..values import timestamp
+from .delivery import Deliveries
 from .entrypoint import SKIPPED, Turns, is_step, termination_message
 from .environment import MissingReference, data_of
 from .pod_status import Container, PodRun
@@ -15,6 +16,7 @@ class SimulatedRuntime:
         self._clock = server.clock
         self._running: dict[tuple[str, str], _Simulation] = {}
         self._turns = Turns()
+        self._deliveries = Deliveries(server)
 
     def image_user(self, image: str) -> int | None:
         return None  # nobody knows; such a pod just runs
@@ -32,7 +34,10 @@ class SimulatedRuntime:
                         raise MissingReference(f'"{volume["name"]}" : {missing}') from None
 
     def start(self, pod: dict, run: PodRun, container: Container, environment: dict[str, str], done) -> None:
-        simulation = _Simulation(self._server, pod, run, container, done, self._turns)
+        behaviour = run.rule.of(container.name)
+        if run.rule.results and container.name not in run.rule.containers:
+            behaviour = self._deliveries.behaviour(pod, container.spec, run.rule.results, behaviour)
+        simulation = _Simulation(self._server, pod, run, container, done, self._turns, behaviour)
         self._running[(run.uid, container.name)] = simulation
         before = _step_before(run, container)
         if before:
@@ -60,11 +65,11 @@ def _step_before(run: PodRun, container: Container) -> Container | None:
 
 
 class _Simulation:
-    def __init__(self, server, pod: dict, run: PodRun, container: Container, done, turns: Turns):
+    def __init__(self, server, pod: dict, run: PodRun, container: Container, done, turns: Turns, behaviour):
         metadata = pod["metadata"]
         self._clock, self._done, self._ended = server.clock, done, False
         self._uid, self._container, self._turns, self._skipped = run.uid, container, turns, False
-        self._behaviour = run.rule.of(container.name)
+        self._behaviour = behaviour
         whole = run.rule.failure in {"Evicted", "NodeLost"}  # of the pod
         self._failure = run.rule.failure if whole or run.rule.hits(container.spec.get("image", "")) else ""
         self._writer = server.logs.open(metadata["namespace"], metadata["name"], container.name)

@@ -8,8 +8,10 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.client import Cluster
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.deadline import Deadline
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.goals import absent
@@ -17,7 +19,9 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.ki
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.wait import wait
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run.pod.launcher import Target, run_all
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run.pod.options import PodOptions
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.validation.options import perform
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.execution import RunRequest
+from ansible_collections.mlops.notebooks.plugins.module_utils._validation import ARGUMENT_SPEC
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "unit" / "cluster")]
@@ -71,6 +75,25 @@ class Site:
                 requests, target, workers=workers, on_result=lambda result: found.setdefault(result.notebook, result)
             )
         return found
+
+    def validate(
+        self, *notebooks: str, cache: str = "cache", check: bool = False, token=None, listener=None, **options
+    ):
+        """Call the module for notebooks in the image, with a cache directory of a machine; return its result and its events."""
+        environment = {"kind": "image", "reference": IMAGE, "digest": "sha256:0", "key": "k", "cached": True}
+        environment |= {"strategy": "prebuilt", "python": "python3"}
+        built = {"key": "k", "notebooks": list(notebooks), "requirements": [], "environment": environment}
+        given = {
+            "path": str(self.directory / "source"), "namespace": "team", "retries": 0,
+            "environments": [{**built, "build": {"name": "k", "phase": "Cached"}}],
+            "cache_dir": str(self.directory / cache), **options,
+        }  # fmt: skip
+        checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate(given)
+        assert not checked.error_messages
+        module, events = SimpleNamespace(params=checked.validated_parameters, check_mode=check), []
+        with Cluster(auth(self.server, token)) as cluster:
+            result = perform(module, listener or events.append, cluster)
+        return {**result, "by_name": {one["notebook"]: one for one in result["verdicts"]}, "events": events}
 
     def executed(self, result) -> dict:
         return json.loads(Path(result.executed).read_text(encoding="utf-8"))

@@ -9,15 +9,19 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.platform.p
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run.pod.launcher import Target, run_all
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run.pod.options import PodOptions
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run.pod.outcome import refusal
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.validation import kept
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.validation.shared import Shared
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.execution import RunRequest
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.verdict import Verdict
 from cluster_support import check_refusal
 from pod_run_support import auth, grant
 
 NEEDS = needs_of("run", "team")
 EMPTY, HELD, LEFT, REFUSED = (f"registry.example.com/{name}@sha256:{'e' * 64}" for name in ("a", "b", "c", "d"))
 # Without these it polls, or leaves for the cluster to remove what it would have removed itself.
-QUIET = {("pods", "watch"), ("pods", "delete"), ("jobs", "delete")}
+QUIET = {("pods", "watch"), ("pods", "delete"), ("jobs", "get"), ("jobs", "delete")}
+OLD = {"notebooks.mlops.dev/decided": "2020-01-01T00:00:00Z"}
 
 
 def user(site, needs) -> str:
@@ -36,6 +40,7 @@ def everything(site, token) -> list[str]:
     said += attempt(site, name, token, image=HELD)
     leave(site, name)
     said += attempt(site, name, token, image=LEFT)
+    said += remembered(site, token)
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none", "namespace": "team"}}
     site.server.system.create("resourcequotas", {**quota, "spec": {"hard": {"pods": "0"}}})
     return said + attempt(site, name, token, image=REFUSED)
@@ -46,6 +51,22 @@ def attempt(site, name, token, **options) -> list[str]:
         return [result.message or "" for result in site.run(name, token=token, **options).values()]
     except EngineError as error:
         return [error.message]
+
+
+def remembered(site, token) -> list[str]:
+    """Ask for a verdict, keep one, and have one removed that is too old."""
+    old = kept.pack("0" * 64, "team", Verdict("old.ipynb", "failed"), None)
+    old["metadata"]["annotations"] |= OLD
+    site.server.system.create("configmaps", old)
+    steps = {"find": ["1" * 64], "keep": ("1" * 64, Verdict("a.ipynb", "failed"), None), "durations": ()}
+    troubles = []
+    for step, given in steps.items():
+        with Cluster(auth(site.server, token)) as cluster:
+            shared = Shared(cluster, "team", 90)
+            getattr(shared, step)(*(given if isinstance(given, tuple) else (given,)))
+            shared.close()
+            troubles.append(shared.trouble or "")
+    return troubles
 
 
 def leave(site, name) -> None:
@@ -65,7 +86,7 @@ def leave(site, name) -> None:
 
 def test_with_all_of_them_nothing_is_refused(simulated):
     said = everything(simulated, user(simulated, NEEDS))
-    assert len(said) == 4 and not [words for words in said if "does not allow" in words], said
+    assert len(said) == 7 and not [words for words in said if "does not allow" in words], said
     assert {one.status for one in simulated.server.journal.entries() if one.user == "jane"} <= {200, 201, 404, 409}
 
 

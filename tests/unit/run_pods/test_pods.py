@@ -4,17 +4,12 @@
 from __future__ import annotations
 
 import os
-from types import SimpleNamespace
 
 import pytest
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.client import Cluster
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run.pod import bundle
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.validation.options import perform
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
-from ansible_collections.mlops.notebooks.plugins.module_utils._validation import ARGUMENT_SPEC
-from cluster_support import auth, namespace
-from pod_run_support import IMAGE, ApiServer, Site
+from cluster_support import namespace
+from pod_run_support import ApiServer, Site
 
 from tests.schemas import complaints
 
@@ -95,25 +90,10 @@ def test_the_job_has_only_fields_that_the_api_has(simulated):
 
 @pytest.mark.parametrize(("profile", "user"), [("openshift", None), ("kubernetes", 1000990000)])
 def test_a_user_is_named_only_where_the_cluster_gives_none(tmp_path, profile, user):
-    with ApiServer(profile=profile) as server, Cluster(auth(server)) as cluster:
+    with ApiServer(profile=profile) as server:
         namespace(server)
         site, made = Site(server, tmp_path), jobs_of(server)
-        environment = {"kind": "image", "reference": IMAGE, "digest": "sha256:0", "key": "k", "cached": True}
-        built = {"name": "k", "phase": "Cached"}
-        options = {
-            "path": str(tmp_path / "source"),
-            "environments": [
-                {
-                    "key": "k", "notebooks": [site.notebook("a.ipynb", "1")], "requirements": [], "build": built,
-                    "environment": {**environment, "strategy": "prebuilt", "python": "python3"},
-                }
-            ],
-            "namespace": "team", "retries": 0, "cache_dir": str(tmp_path / "cache"),
-        }  # fmt: skip
-        checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate(options)
-        assert not checked.error_messages
-        module = SimpleNamespace(params=checked.validated_parameters, check_mode=False)
-        perform(module, lambda _event: None, cluster)
+        site.validate(site.notebook("a.ipynb", "1"))
     assert made[0]["spec"]["template"]["spec"]["securityContext"].get("runAsUser") == user
 
 

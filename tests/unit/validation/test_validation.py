@@ -65,7 +65,7 @@ def test_a_change_that_a_notebook_can_see_runs_it_again_and_no_other_change_does
     (validate.root / "reports").mkdir()
     (validate.root / "reports" / "index.html").write_text("not part of the source")
     assert all(verdict["cached"] for verdict in validate(exclude=["reports/*"])["verdicts"])
-    assert not any(verdict["cached"] for verdict in validate(reuse=False)["verdicts"])
+    assert not any(verdict["cached"] for verdict in validate(rerun="always")["verdicts"])
 
 
 def test_settings_of_single_notebooks_replace_those_of_all(validate):

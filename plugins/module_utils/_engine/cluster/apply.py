@@ -52,14 +52,22 @@ def apply(
     before = shown(live)
     if live is not None and _stands(live, wanted):
         return Applied(live, False, *hide_secrets(before, before))
-    query = {"fieldManager": MANAGER, "force": "true" if force else "false", "dryRun": "All" if dry_run else None}
     try:
-        after = cluster.request(
-            "PATCH", path, query=query, body=wanted, content_type=_APPLY, repeat=True, deadline=deadline
-        )
+        after = _send(cluster, path, wanted, force=force, dry_run=dry_run, deadline=deadline)
     except ClusterError as error:
         raise _told(error, wanted) from None
     return _outcome(live, before, after)
+
+
+def put(cluster: Cluster, manifest: dict, resource: Resource, deadline: Deadline | None = None) -> dict:
+    """Make the object be as the manifest says, by one write that asks nothing before; return it. Raises ClusterError."""
+    wanted = prepared(manifest)
+    return _send(cluster, path_of(cluster, resource, wanted), wanted, force=True, dry_run=False, deadline=deadline)
+
+
+def _send(cluster: Cluster, path: str, wanted: dict, *, force: bool, dry_run: bool, deadline: Deadline | None) -> dict:
+    query = {"fieldManager": MANAGER, "force": "true" if force else "false", "dryRun": "All" if dry_run else None}
+    return cluster.request("PATCH", path, query=query, body=wanted, content_type=_APPLY, repeat=True, deadline=deadline)
 
 
 def prepared(manifest: dict) -> dict:

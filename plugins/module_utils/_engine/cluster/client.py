@@ -18,6 +18,8 @@ from .login import log_in, token_name
 
 MANAGER = "mlops.notebooks"  # our field manager (server-side apply)
 PAGE = 500  # objects of one answer to a list
+# Kubernetes, "Receiving resources as Tables" and "Partial object metadata".
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 60.0  # seconds without a byte
 PATIENCE = 30.0  # seconds of repeating where the caller names no deadline
@@ -66,11 +68,14 @@ class Cluster:
         """Return one object or list. Raises ClusterError."""
         return self.request("GET", path, query=query, deadline=deadline)
 
-    def items(self, path: str, query: dict | None = None, deadline: Deadline | None = None) -> Iterator[dict]:
-        """Yield the objects of a list, page by page. Raises ClusterError."""
+    def items(
+        self, path: str, query: dict | None = None, deadline: Deadline | None = None, *, metadata_only: bool = False
+    ) -> Iterator[dict]:
+        """Yield the objects of a list, page by page; metadata_only: without all else of them. Raises ClusterError."""
         query = {**(query or {}), "limit": PAGE}
+        accept = _METADATA if metadata_only else "application/json"
         while True:
-            page = self.get(path, query, deadline)
+            page = self.request("GET", path, query=query, accept=accept, deadline=deadline)
             yield from page.get("items", ())
             query["continue"] = page["metadata"].get("continue")
             if not query["continue"]:

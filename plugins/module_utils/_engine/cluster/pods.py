@@ -29,8 +29,16 @@ def newest(cluster: Cluster, namespace: str, selector: str, deadline: Deadline) 
 
 def containers(pod: dict) -> list[str]:
     """Return the names of its containers in the order in which they work."""
-    spec = pod["spec"]
-    return [one["name"] for one in (*(spec.get("initContainers") or ()), *spec["containers"])]
+    return [one["name"] for one in _containers(pod)]
+
+
+def container(pod: dict, name: str) -> dict:
+    """Return the container of this name. Raises StopIteration where there is none."""
+    return next(one for one in _containers(pod) if one["name"] == name)
+
+
+def _containers(pod: dict) -> list[dict]:
+    return [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]
 
 
 def workers(pod: dict) -> list[str]:

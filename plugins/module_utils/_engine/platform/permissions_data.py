@@ -14,12 +14,13 @@ _PODS = (
     ("", "pods/log", "get"),
     ("", "events", "list"),
 )
-# ConfigMaps and Secrets go with the Job that owns them. A pod that is held up is deleted, so that the others go on.
+# ConfigMaps and Secrets go with the Job that owns them. A pod that is held up is deleted, so that the others go on. Jobs are
+# listed for what an earlier call left; ConfigMaps are verdicts too, which are found again and in the end removed.
 _POD_RUN = (
-    ("batch", "jobs", "get create patch delete"),
+    ("batch", "jobs", "get list create patch delete"),
     ("", "pods", f"{_FOLLOW} get delete"),
     ("", "pods/log", "get"),
-    ("", "configmaps", _APPLY),
+    ("", "configmaps", _KEEP),
     ("", "secrets", _APPLY),
     ("", "events", "list"),
 )

@@ -19,7 +19,7 @@ from ..values.verdict import Verdict
 # Raised when the runner or the judgement changes so that an old verdict no longer stands for a new one.
 RECIPE = "1"
 _VERDICT = "verdict.json"
-_EXECUTED = "executed.ipynb"
+EXECUTED = "executed.ipynb"
 
 
 def work_key(**parts) -> str:
@@ -62,7 +62,7 @@ class Memory:
             os.utime(path)
         except (OSError, ValueError, TypeError, KeyError):
             return None
-        executed = path / _EXECUTED
+        executed = path / EXECUTED
         return replace(verdict, cached=True, executed=str(executed) if executed.exists() else None)
 
     def workspace(self) -> str:
@@ -79,7 +79,7 @@ class Memory:
             os.rename(workspace, target)
         except OSError:  # the same work ended at the same moment in another call: either result serves
             shutil.rmtree(workspace, ignore_errors=True)
-        executed = target / _EXECUTED
+        executed = target / EXECUTED
         return replace(verdict, executed=str(executed) if executed.exists() else None)
 
     @staticmethod

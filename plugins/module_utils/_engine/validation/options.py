@@ -37,6 +37,7 @@ def perform(module, progress, cluster: Cluster | None = None) -> dict:
         "verdicts": plain(outcome.verdicts),
         "summary": outcome.summary,
         "fail_on_matched": outcome.fail,
+        "warnings": list(outcome.warnings),
     }
     if module.check_mode:
         result["planned"] = list(outcome.planned)
@@ -94,7 +95,7 @@ def _spec(params: dict, cluster: Cluster | None) -> Spec:
             output=byte_count(limits.get("output", "64MiB"), "limits.output"),
         ),
         workers=params["workers"] or (_PODS if target else os.cpu_count() or 1),
-        **{name: params[name] for name in ("reuse", "max_age", "repair", "retries", "fail_on", "cache_dir")},
+        **{name: params[name] for name in ("rerun", "max_age", "repair", "retries", "fail_on", "cache_dir")},
     )
 
 

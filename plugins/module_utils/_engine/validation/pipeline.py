@@ -23,8 +23,10 @@ from ..values.verdict import Verdict
 from ..verdict.judge import from_build, judge, refuse
 from ..verdict.sanitize import clean, mask
 from .decision import compile_fail_on
-from .memory import Memory
+from .memory import EXECUTED, Memory
+from .pace import Pace
 from .repair import repair
+from .shared import Shared
 from .spec import Spec, check
 from .work import Work, plan
 
@@ -36,7 +38,7 @@ class Outcome:
     """What a validation ends with.
 
     verdicts: one a notebook, in the order of the notebooks. planned: notebooks that check mode would run.
-    changed: something was run. fail: the ``fail_on`` expression matched.
+    changed: something was run. fail: the ``fail_on`` expression matched. warnings: of the call, about no one notebook.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -44,6 +46,7 @@ class Outcome:
     changed: bool
     fail: bool
     planned: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def validate(spec: Spec, progress: Callable[[dict], None], *, dry_run: bool = False) -> Outcome:
@@ -59,13 +62,13 @@ def validate(spec: Spec, progress: Callable[[dict], None], *, dry_run: bool = Fa
     session = _Session(spec, progress)
     for entry in spec.refused:
         session.end(refuse(entry["notebook"], entry["code"], entry["message"]))
-    pending = [work for notebook, work in sorted(works.items()) if not session.known(work)]
+    pending = session.unknown([work for _notebook, work in sorted(works.items())], keep=not dry_run)
     planned = tuple(work.notebook for work in pending) if dry_run else ()
     if not dry_run:
         session.run(pending)
     verdicts = tuple(session.verdicts[notebook] for notebook in sorted(session.verdicts))
     summary = summarize(verdicts)
-    return Outcome(verdicts, summary, bool(pending), fails(verdicts, summary), planned)
+    return Outcome(verdicts, summary, bool(pending), fails(verdicts, summary), planned, session.warnings)
 
 
 class _Session:
@@ -76,34 +79,78 @@ class _Session:
         self._progress = progress
         cache_dir = spec.cache_dir or default_cache_dir()
         self._memory, self._store = Memory(cache_dir, spec.max_age), Store(cache_dir)
+        target = spec.target
+        self._shared = target and Shared(target.cluster, target.namespace, spec.max_age)
+        self._pace = Pace(len(spec.notebooks), progress)
         self._secrets = tuple(value for value in spec.secrets.values() if value)
         self._again: list[Work] = []
         self._broken: list[Work] = []
         self.verdicts: dict[str, Verdict] = {}
 
-    def known(self, work: Work) -> bool:
-        """End a work whose verdict needs no run: its build failed, or the same work has a verdict from before."""
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What went wrong beside the notebooks."""
+        return (self._shared.trouble,) if self._shared and self._shared.trouble else ()
+
+    def unknown(self, works: list[Work], *, keep: bool) -> list[Work]:
+        """Return the works that have to run; end those whose build failed, or whose verdict is known from before.
+
+        keep: what another machine found out may be kept on this one too.
+        """
+        ready = [work for work in works if not self._unbuilt(work)]
+        left = [work for work in ready if not self._known(work, self._memory.find(work.key))]
+        asked = [work.key for work in left if work.image] if self._shared and self._spec.rerun != "always" else []
+        told = self._shared.find(asked) if asked else {}
+        if told and keep:
+            self._memory.open()
+        return [work for work in left if not self._told(work, told.get(work.key), keep)]
+
+    def _unbuilt(self, work: Work) -> bool:
         build = work.environment.build
-        if build.phase in ("Failed", "Cancelled"):
-            self.end(_complete(from_build(work.notebook, build, resolution=work.resolution), work))
-            return True
-        verdict = self._memory.find(work.key) if self._spec.reuse else None
-        if verdict:
-            self.end(replace(verdict, environment_cached=True))
-        return verdict is not None
+        if build.phase not in ("Failed", "Cancelled"):
+            return False
+        self.end(_complete(from_build(work.notebook, build, resolution=work.resolution), work))
+        return True
+
+    def _told(self, work: Work, told: tuple[Verdict, bytes | None] | None, keep: bool) -> bool:
+        """End a work whose verdict the namespace keeps, and keep it here."""
+        verdict, executed = told or (None, None)
+        if verdict and self._counts(verdict):
+            verdict = replace(verdict, cached=True, executed=None)
+            if keep:
+                workspace = self._memory.workspace()
+                if executed is not None:
+                    Path(workspace, EXECUTED).write_bytes(executed)
+                verdict = self._memory.keep(work.key, verdict, workspace)
+        return self._known(work, verdict)
+
+    def _known(self, work: Work, verdict: Verdict | None) -> bool:
+        if verdict is None or not self._counts(verdict):
+            return False
+        self.end(replace(verdict, environment_cached=True))
+        return True
+
+    def _counts(self, verdict: Verdict) -> bool:
+        rerun = self._spec.rerun
+        return rerun == "never" or rerun == "failed" and verdict.status == "succeeded"
 
     def run(self, works: list[Work]) -> None:
         """Run the works to their ends: again after infrastructure failures, repaired after missing modules."""
         self._memory.open()
         delay, number = RETRY_DELAY, 0
-        while works:
-            self._again, self._broken, number = [], [], number + 1
-            self._run_here([work for work in works if not work.image])
-            self._run_in_pods([work for work in works if work.image], number)
-            if self._again:
-                time.sleep(delay)
-                delay *= 2
-            works = self._again + self._repair(self._broken)
+        self._pace.begin(len(works))
+        try:
+            while works:
+                self._again, self._broken, number = [], [], number + 1
+                self._run_here([work for work in works if not work.image])
+                self._run_in_pods([work for work in works if work.image], number)
+                if self._again:
+                    time.sleep(delay)
+                    delay *= 2
+                works = self._again + self._repair(self._broken)
+        finally:
+            if self._shared:
+                self._shared.close()
 
     def _run_here(self, works: list[Work]) -> None:
         outputs = {work.key: (work, self._memory.workspace()) for work in works}
@@ -114,11 +161,19 @@ class _Session:
             run_all(requests, workers=self._spec.workers, on_result=functools.partial(self._take, outputs))
 
     def _run_in_pods(self, works: list[Work], number: int) -> None:
+        if works and number == 1:
+            works = self._longest_first(works)
         outputs = {work.key: (work, self._memory.workspace()) for work in works}
         requests = [(work.image, work.request(self._spec, output)) for work, output in outputs.values()]
         target = self._spec.target and replace(self._spec.target, round=number, secrets=self._spec.secrets)
         take = functools.partial(self._take, outputs)
         pods.run_all(requests, target, workers=self._spec.workers, on_result=take)
+
+    def _longest_first(self, works: list[Work]) -> list[Work]:
+        """Order the works so that pods end together; what never ran is taken to be like the others."""
+        took = self._shared.durations()
+        average = sum(took.values()) / len(took) if took else 0.0
+        return sorted(works, key=lambda work: -took.get(work.notebook, average))
 
     def end(self, verdict: Verdict) -> None:
         """Set the verdict of a notebook and say so."""
@@ -126,6 +181,7 @@ class _Session:
         self._progress(
             {"event": "verdict", "notebook": verdict.notebook, "status": verdict.status, "text": describe(verdict)}
         )
+        self._pace.ended(verdict)
 
     def _take(self, outputs: dict[str, tuple[Work, str]], result: RunResult) -> None:
         work, output = outputs[result.id]
@@ -139,13 +195,17 @@ class _Session:
             self.end(self._kept(work, verdict, output))
 
     def _kept(self, work: Work, verdict: Verdict, output: str) -> Verdict:
-        executed = Path(output, "executed.ipynb")
+        executed = Path(output, EXECUTED)
         for file in (executed, Path(output, "results.json")):
             if file.exists():
                 hide(file, self._secrets)
         if verdict.retryable:  # the next call is to try again, so nothing is remembered
             return replace(verdict, executed=str(executed) if executed.exists() else None)
-        return self._memory.keep(work.key, verdict, output)
+        verdict = self._memory.keep(work.key, verdict, output)
+        if work.image and self._shared:
+            executed = Path(verdict.executed).read_bytes() if verdict.executed else None
+            self._shared.keep(work.key, verdict, executed)
+        return verdict
 
     def _judge(self, work: Work, result: RunResult) -> Verdict:
         executed = json.loads(Path(result.executed).read_text(encoding="utf-8")) if result.executed else None

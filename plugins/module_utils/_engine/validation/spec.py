@@ -46,6 +46,7 @@ class Spec:
     dictionaries are merged, other settings replaced.
     golden: directory relative to path that mirrors the notebooks, or None.
     repair: rounds of adding a missing module and running again. retries: runs again after an infrastructure failure.
+    rerun: work that has a verdict from before: ``never``, ``failed`` (where that is a failure) or ``always``.
     target: where notebooks whose environment is an image are run, None without a cluster.
     environment, secrets: variables handed to the notebooks; the values of secrets are hidden wherever text is shown.
     """
@@ -62,7 +63,7 @@ class Spec:
     secrets: dict = field(default_factory=dict)
     limits: Limits = Limits()
     workers: int = 1
-    reuse: bool = True
+    rerun: str = "never"
     max_age: int = 90
     repair: int = 0
     retries: int = 1

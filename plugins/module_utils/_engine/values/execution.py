@@ -122,6 +122,7 @@ class RunResult(Value):
     executed: path of the executed notebook (in the request's output directory), or None.
     Every cell of the executed notebook that stands in the source carries
     ``metadata.mlops_notebooks.source_index``; injected cells carry none.
+    commands: for people, to look further where the cluster failed.
     retryable is not here: that is the verdict's to say.
     """
 
@@ -136,5 +137,6 @@ class RunResult(Value):
     executed: str | None = None
     message: str | None = None
     log_tail: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
     uid: int | None = None
     versions: dict | None = None

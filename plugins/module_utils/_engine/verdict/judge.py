@@ -136,7 +136,8 @@ def _failed_run(
         message = f"{message.rstrip('.')}: {text}"
     message = message if result.cell is None or at in message else f"{at}: {message}"
     tail = [f"The log ends with: {' / '.join(result.log_tail[-3:])}"] if result.log_tail else []
-    return _with(base, row, message, secrets, cell=result.cell, warnings=(*installs, *tail, *warnings))
+    advice = (*row.advice, *(f"Look further with: {command}" for command in result.commands))
+    return _with(base, row, message, secrets, advice=advice, cell=result.cell, warnings=(*installs, *tail, *warnings))
 
 
 def _recognised(text: str, result: RunResult) -> Entry | None:

@@ -4,68 +4,32 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import queue
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
-from ...cluster.apply import apply
-from ...cluster.client import MANAGER, Cluster
 from ...cluster.deadline import Deadline
 from ...cluster.errors import ClusterError
 from ...cluster.kinds import JOBS, PODS
-from ...cluster.objects import KEY, MANAGED_BY
+from ...cluster.objects import KEY
 from ...cluster.observe import observe
-from ...cluster.pods import container_has_ended
-from ...cluster.removal import remove_this
+from ...cluster.pods import container_has_begun, container_has_ended
 from ...values.execution import RunRequest, RunResult
-from .. import program, results
-from . import inside, manifests
-from .bundle import Bundle, pack
+from .. import results
+from . import manifests
+from .batches import SELECTOR, Batch, Batches, Target, divide, is_over
+from .bundle import pack
 from .delivery import receive
-from .options import PodOptions
+from .further import commands, log_tail
 from .outcome import Seen, failure, look, refusal
 
+__all__ = ["Target", "run_all"]
 _LONGEST = 7 * 86400.0  # seconds
-_PORTION = 800_000  # bytes; an object of Kubernetes may have 1 MiB
 _READERS = 4  # threads that take results over
 _INDEX = "batch.kubernetes.io/job-completion-index"
 _JOB = "batch.kubernetes.io/job-name"
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where pods run. gives_uid: the cluster chooses UIDs itself (OpenShift). secrets: variables that nobody may read.
-
-    round: counts the times that the same notebooks are run, so that a new round has objects of its own.
-    """
-
-    cluster: Cluster
-    namespace: str
-    options: PodOptions = field(default_factory=PodOptions)
-    gives_uid: bool = False
-    secrets: dict[str, str] = field(default_factory=dict)
-    round: int = 1
-
-
-@dataclass
-class _Batch:
-    """One Job. left: indexes without a result."""
-
-    key: str
-    image: str
-    requests: list[RunRequest]
-    left: set[int]
-    job: dict | None = None
-    seen: dict[int, Seen] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        return f"notebook-run-{self.key}"
 
 
 def run_all(
@@ -75,7 +39,7 @@ def run_all(
     workers: int,
     on_result: Callable[[RunResult], None],
 ) -> None:
-    """Run notebooks of one source, each with the image beside it, about ``workers`` at a time.
+    """Run notebooks of one source, each with the image beside it, about ``workers`` at a time, the first ones first.
 
     What an earlier call began that ended half-way is taken up. KeyboardInterrupt ends all pods.
     Raises EngineError where nothing can begin; what happens to a notebook is a result, never an exception.
@@ -87,8 +51,9 @@ def run_all(
 class _Launcher:
     def __init__(self, requests, target: Target, workers: int, on_result):
         self.target, self.cluster, self.on_result = target, target.cluster, on_result
-        self.batches = {batch.name: batch for batch in _batches(requests, target)}
-        self.total, self.workers = len(requests), workers
+        self.requests, self.workers = list(requests), workers
+        self.jobs = Batches(target)
+        self.batches: dict[str, Batch] = {}
         self.ended: queue.Queue = queue.Queue()
         self.timers: set[threading.Timer] = set()
         self.lock = threading.Lock()
@@ -98,14 +63,11 @@ class _Launcher:
         readers = ThreadPoolExecutor(_READERS)
         self.read_in = readers.submit
         try:
-            first = next(iter(self.batches.values())).requests[0]  # all are of one source
-            bundle = pack(first.source, first.exclude)
-            for batch in self.batches.values():
-                self._start(batch, bundle)
+            self._begin()
             threading.Thread(target=self._observe, daemon=True).start()
             for batch in self.batches.values():
                 self._later(self._ask_for_pods, batch)
-            for _number in range(self.total):
+            for _number in self.requests:
                 self._settle(*self.ended.get())
         except BaseException:
             self._end_all()
@@ -115,47 +77,23 @@ class _Launcher:
                 timer.cancel()
             readers.shutdown(cancel_futures=True)
 
-    # --- the beginning of a batch
-
-    def _start(self, batch: _Batch, bundle: Bundle) -> None:
-        """Make the Job, what its pods mount, and let it go; all that is there already is taken as it is."""
-        target = self.target
-        share = max(1, round(self.workers * len(batch.requests) / self.total))
-        wanted = manifests.job(
-            batch.name, target.namespace, batch.key, batch.image, batch.requests, len(bundle.parts), share, target.options,
-            gives_uid=target.gives_uid, secret=bool(target.secrets),
-        )  # fmt: skip
-        path = JOBS.path(target.namespace)
-        try:
-            batch.job = self.cluster.create(path, wanted)
-        except ClusterError as error:
-            if error.reason != "AlreadyExists":
-                raise
-            batch.job = self.cluster.get(f"{path}/{batch.name}")
-        if (
-            not batch.job["spec"].get("suspend")
-            or target.options.queue
-            and batch.job["metadata"].get("generation", 1) > 1
-        ):
-            return
-        texts = {"program.py": _text(program), "inside.py": _text(inside)}
-        owner = {"apiVersion": "batch/v1", "kind": "Job", **batch.job}
-        for manifest in manifests.mounted(owner, batch.requests, bundle, texts, target.secrets):
-            apply(self.cluster, manifest)
-        if not target.options.queue:  # Kueue itself lets a Job go
-            self.cluster.request(
-                "PATCH", f"{path}/{batch.name}", body={"spec": {"suspend": False}}, repeat=True,
-                content_type="application/merge-patch+json",
-            )  # fmt: skip
+    def _begin(self) -> None:
+        """Take up what is there of these notebooks, and start Jobs for the others."""
+        taken, rest = self.jobs.take_up(self.requests)
+        self.batches = {batch.name: batch for batch in taken}
+        bundle = pack(rest[0][1].source, rest[0][1].exclude) if rest else None  # all are of one source
+        for batch in divide(rest, self.target.round):
+            self.batches[batch.name] = batch
+            share = round(self.workers * len(batch.requests) / len(self.requests))
+            self.jobs.start(batch, bundle, max(1, share))
 
     # --- what the watch tells
 
     def _observe(self) -> None:
-        selector = f"app.kubernetes.io/component={manifests.COMPONENT},{MANAGED_BY}={MANAGER}"
         keys = ",".join(sorted(batch.key for batch in self.batches.values()))
         try:
             observe(
-                self.cluster, PODS, f"{selector},{KEY} in ({keys})", self.deadline, namespace=self.target.namespace,
+                self.cluster, PODS, f"{SELECTOR},{KEY} in ({keys})", self.deadline, namespace=self.target.namespace,
                 on_change=self._change, on_gone=self._gone,
                 going=lambda: any(batch.left for batch in self.batches.values()),
             )  # fmt: skip
@@ -166,7 +104,7 @@ class _Launcher:
         labels = pod["metadata"].get("labels") or {}
         batch = self.batches.get(labels.get(_JOB))
         told = labels.get(_INDEX) or (pod["metadata"].get("annotations") or {}).get(_INDEX)
-        if batch is None or told is None:
+        if batch is None or told is None or int(told) not in batch.requests:
             return
         index = int(told)
         with self.lock:
@@ -175,7 +113,7 @@ class _Launcher:
         if what == "deliver":
             self.read_in(self._read, batch, index, pod)
         elif what == "failed":
-            self.ended.put((batch, index, failure(batch.requests[index], pod)))
+            self.read_in(self._failed, batch, index, pod)
         elif what == "held":
             self._later(self._give_up, batch, index)
 
@@ -184,11 +122,7 @@ class _Launcher:
             for index, seen in list(batch.seen.items()):
                 if seen.pod == name and seen.waits:
                     seen.waits = False
-                    lost = {
-                        "reason": "pod_lost",
-                        "message": f"The pod {name} was deleted before its notebook had ended.",
-                    }
-                    self.ended.put((batch, index, results.bare(batch.requests[index], **lost)))
+                    self._fail(batch, index, "pod_lost", f"The pod {name} was deleted before its notebook had ended.")
 
     # --- what takes too long
 
@@ -198,7 +132,7 @@ class _Launcher:
         self.timers.add(timer)
         timer.start()
 
-    def _give_up(self, batch: _Batch, index: int) -> None:
+    def _give_up(self, batch: Batch, index: int) -> None:
         """End a notebook whose pod is still held up, unless it waits for a place that others will leave."""
         seen = batch.seen[index]
         with self.lock:
@@ -211,26 +145,47 @@ class _Launcher:
                 return
             seen.waits = False
         reason, words = seen.held
-        message = f"The pod {seen.pod} cannot begin: {words.rstrip('.')}."
-        self.ended.put((batch, index, results.bare(batch.requests[index], reason=reason, message=message)))
+        self._fail(batch, index, reason, f"The pod {seen.pod} cannot begin: {words.rstrip('.')}.")
         with contextlib.suppress(ClusterError):
             self.cluster.delete(PODS.path(self.target.namespace, seen.pod))
 
-    def _ask_for_pods(self, batch: _Batch) -> None:
-        """End the notebooks of a batch for which the cluster refuses to make any pod."""
-        if batch.seen or not batch.left:
+    def _ask_for_pods(self, batch: Batch) -> None:
+        """End the notebooks that will never get a pod: the cluster refuses to make any, or the Job is over."""
+        missing = sorted(batch.left - batch.seen.keys())
+        if not missing:
             return
         queued = bool(self.target.options.queue)
-        told = refusal(self.cluster, self.target.namespace, batch.name, queued=queued)
+        told = self._over(batch) or (
+            None if batch.seen else refusal(self.cluster, self.target.namespace, batch.name, queued=queued)
+        )
         if not told:
             self._later(self._ask_for_pods, batch)
             return
-        for index in sorted(batch.left):
-            self.ended.put((batch, index, results.bare(batch.requests[index], reason=told[0], message=told[1])))
+        for index in missing:
+            self._fail(batch, index, *told)
+
+    def _over(self, batch: Batch) -> tuple[str, str] | None:
+        """Tell that a Job has ended, or is gone, so that no more pods will come of it."""
+        with contextlib.suppress(ClusterError):
+            job = self.cluster.find(JOBS.path(self.target.namespace, batch.name))
+            if job is None or is_over(job):
+                return "pod_lost", f"The Job {batch.name} is over, and there is no pod of this notebook."
+        return None
 
     # --- the end of a notebook
 
-    def _read(self, batch: _Batch, index: int, pod: dict) -> None:
+    def _fail(self, batch: Batch, index: int, reason: str, message: str, tail: tuple[str, ...] = ()) -> None:
+        seen = batch.seen.get(index)
+        about = commands(reason, self.target.namespace, seen.pod if seen else batch.name)
+        told = {"reason": reason, "message": message, "log_tail": tail, "commands": about}
+        self.ended.put((batch, index, results.bare(batch.requests[index], **told)))
+
+    def _failed(self, batch: Batch, index: int, pod: dict) -> None:
+        begun = container_has_begun(pod, manifests.NOTEBOOK)
+        tail = log_tail(self.cluster, self.target.namespace, pod["metadata"]["name"]) if begun else ()
+        self._fail(batch, index, *failure(pod), tail)
+
+    def _read(self, batch: Batch, index: int, pod: dict) -> None:
         request = batch.requests[index]
         path = PODS.path(self.target.namespace, pod["metadata"]["name"])
 
@@ -241,10 +196,9 @@ class _Launcher:
         try:
             with tempfile.TemporaryDirectory(prefix="mlops-results-") as directory:
                 receive(self.cluster, path, directory, Deadline.after(600), over)
-                result = results.from_pod(request, directory, batch.seen[index].digest)
+                self.ended.put((batch, index, results.from_pod(request, directory, batch.seen[index].digest)))
         except (results.Corrupt, ClusterError, OSError) as error:
-            result = results.bare(request, reason="results_missing", message=f"{error}.".replace("..", "."))
-        self.ended.put((batch, index, result))
+            self._fail(batch, index, "results_missing", f"{error}.".replace("..", "."))
 
     def _settle(self, batch, index: int = 0, result: RunResult | None = None) -> None:
         if isinstance(batch, Exception):
@@ -252,47 +206,11 @@ class _Launcher:
         batch.left.discard(index)
         self.on_result(result)
         if not batch.left:
-            self._end(batch)
-
-    def _end(self, batch: _Batch) -> None:
-        if batch.job:
-            with contextlib.suppress(ClusterError):
-                remove_this(self.cluster, JOBS, batch.job, Deadline.after(10))
+            self.jobs.end(batch)
 
     def _end_all(self) -> None:
         if self.target.options.on_cancel == "leave":
             return
         for batch in self.batches.values():
             if batch.left:
-                self._end(batch)
-
-
-def _batches(requests, target: Target) -> list[_Batch]:
-    by_image: dict[str, list[RunRequest]] = {}
-    for image, request in requests:
-        by_image.setdefault(image, []).append(request)
-    batches = []
-    for image, all_of_it in by_image.items():
-        for some in _portions(sorted(all_of_it, key=lambda request: request.id)):
-            text = json.dumps([image, target.round, [request.id for request in some]])
-            key = hashlib.sha256(text.encode()).hexdigest()[:32]
-            batches.append(_Batch(key, image, some, set(range(len(some)))))
-    return batches
-
-
-def _portions(requests: list[RunRequest]) -> Iterator[list[RunRequest]]:
-    """Yield the requests in portions whose descriptions fit into one ConfigMap each."""
-    some, size = [], 0
-    for request in requests:
-        weight = len(json.dumps(request.as_dict()))
-        if some and size + weight > _PORTION:
-            yield some
-            some, size = [], 0
-        some.append(request)
-        size += weight
-    yield some
-
-
-def _text(module) -> str:
-    """Return the source of a module, also from inside the zip file that Ansible ships."""
-    return module.__loader__.get_source(module.__name__)
+                self.jobs.end(batch)

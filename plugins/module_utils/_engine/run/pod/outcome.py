@@ -9,8 +9,6 @@ from ...cluster.client import Cluster
 from ...cluster.errors import ClusterError
 from ...cluster.events import is_over_quota, messages
 from ...cluster.pods import container_has_begun, failed, held_up, said, succeeded
-from ...values.execution import RunRequest, RunResult
-from ..results import bare
 from .manifests import DELIVERY, NOTEBOOK
 
 _REASONS = {"image": "image_unavailable", "config": "pod_refused", "place": "pod_unschedulable"}
@@ -44,24 +42,20 @@ def look(seen: Seen, pod: dict) -> str | None:
     return "held" if now and not before else None
 
 
-def failure(request: RunRequest, pod: dict) -> RunResult:
-    """Return the result of a notebook whose pod failed as a whole."""
+def failure(pod: dict) -> tuple[str, str]:
+    """Return the reason and a sentence for a notebook whose pod failed as a whole."""
     status = pod.get("status") or {}
     name, container, ended = pod["metadata"]["name"], *failed(pod)
     words = status.get("message") or ended.get("message") or ended.get("reason") or "no reason was given"
     if ended.get("reason") == "OOMKilled":
-        return bare(request, reason="out_of_memory", message=f"The pod {name} took more memory than its limit.")
+        return "out_of_memory", f"The pod {name} took more memory than its limit."
     if status.get("reason") == "DeadlineExceeded":
-        return bare(request, reason="run_timeout", message=f"The pod {name} took longer than its deadline.")
+        return "run_timeout", f"The pod {name} took longer than its deadline."
     if pod["metadata"].get("deletionTimestamp"):
-        return bare(request, reason="pod_lost", message=f"The pod {name} was deleted before its notebook had ended.")
+        return "pod_lost", f"The pod {name} was deleted before its notebook had ended."
     if container == NOTEBOOK and not status.get("reason"):
-        return bare(
-            request, reason="results_missing", message=f"The runner in the pod {name} ended by itself: {words}."
-        )
-    return bare(
-        request, reason="pod_lost", message=f"The pod {name} was lost ({status.get('reason') or words}): {words}."
-    )
+        return "results_missing", f"The runner in the pod {name} ended by itself: {words.rstrip('.')}."
+    return "pod_lost", f"The pod {name} was lost ({status.get('reason') or words}): {words.rstrip('.')}."
 
 
 def refusal(cluster: Cluster, namespace: str, job: str, *, queued: bool = False) -> tuple[str, str] | None:

@@ -79,3 +79,13 @@ def test_ones_own_user(cluster, jane):
 def test_the_version_of_the_cluster(cluster):
     found = cluster.good("GET", "/apis/config.openshift.io/v1/clusterversions/version")
     assert found["status"]["desired"]["version"] == "4.23.0" and found["status"]["history"][0]["state"] == "Completed"
+
+
+def test_build_pods_are_exempt_from_pod_security(cluster):
+    enforced = {"name": "sealed", "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}
+    cluster.server.system.create("namespaces", {"metadata": enforced})
+    container = {"name": "a", "image": "a", "securityContext": {"privileged": True}}
+    pod = {"metadata": {"name": "a", "namespace": "sealed"}, "spec": {"containers": [container]}}
+    assert cluster.call("POST", "/api/v1/namespaces/sealed/pods", pod)[0] == 403
+    controller = "system:serviceaccount:openshift-infra:build-controller"
+    assert cluster.server.system.create("pods", pod, user=controller)["metadata"]["name"] == "a"

@@ -25,7 +25,7 @@ class Block:
     @property
     def runs(self) -> bool:
         return (
-            (self.language == "shell" and "no-run" not in self.words)
+            (self.language == "shell" and "no-run" not in self.words and not self.value("cluster"))
             or (self.language == "yaml" and bool({"playbook", "tasks"} & set(self.words)))
             or (self.language == "python" and "run" in self.words)
         )

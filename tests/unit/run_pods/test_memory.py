@@ -136,8 +136,15 @@ def test_notebooks_that_took_long_before_run_first(site):
         annotate(site.server, one, "duration", {"a.ipynb": "1", "b.ipynb": "3", "c.ipynb": "2"}[told(one, "notebook")])
     for name in given:
         site.notebook(name, "2")
-    events = site.validate(*given, workers=1)["events"]
-    assert [event["notebook"][0] for event in events if event["event"] == "verdict"] == ["b", "c", "a"]
+    asked = []
+    site.server.store.subscribe(
+        lambda event, resource, one: (
+            asked.append(one) if event == "ADDED" and "batch.json" in one.get("data", ()) else None
+        )
+    )
+    site.validate(*given)
+    (batch,) = [json.loads(one["data"]["batch.json"]) for one in asked]
+    assert [request["notebook"][0] for request in batch["requests"]] == ["b", "c", "a"], "pods begin in this order"
 
 
 def test_a_long_validation_says_how_far_it_is(site):

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import base64
-import copy
 import hashlib
 import json
 from dataclasses import dataclass
@@ -72,13 +71,14 @@ def _send(cluster: Cluster, path: str, wanted: dict, *, force: bool, dry_run: bo
 
 def prepared(manifest: dict) -> dict:
     """Return the manifest as it is sent: Secret text encoded, with the mark of what it says."""
-    wanted = copy.deepcopy(manifest)
+    wanted = {**manifest}
     if wanted.get("kind") == "Secret" and "stringData" in wanted:
         plain = wanted.pop("stringData") or {}
         encoded = {name: base64.b64encode(str(value).encode()).decode() for name, value in plain.items()}
         wanted["data"] = {**(wanted.get("data") or {}), **encoded}
-    annotations = wanted.setdefault("metadata", {}).setdefault("annotations", {})
-    annotations.pop(APPLIED, None)
+    metadata = manifest.get("metadata") or {}
+    annotations = {name: value for name, value in (metadata.get("annotations") or {}).items() if name != APPLIED}
+    wanted["metadata"] = {**metadata, "annotations": annotations}
     text = json.dumps(wanted, sort_keys=True, separators=(",", ":"))
     annotations[APPLIED] = hashlib.sha256(text.encode()).hexdigest()[:32]
     return wanted

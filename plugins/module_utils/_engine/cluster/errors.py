@@ -16,6 +16,8 @@ _CODES = {
     409: "cluster_conflict",
     429: "cluster_unavailable",
 }
+# An apply of a field that the server does not know is refused with 500 (kubernetes/kubernetes, issue 122480).
+_UNKNOWN_FIELD = "field not declared in schema"
 _EXPIRED = "The token may have expired or be that of another cluster: log in again, or give a new one."
 
 
@@ -55,7 +57,8 @@ def from_answer(host: str, what: str, status: int, body: bytes | str | None, hea
     details = told.get("details") or {}
     headers = headers or {}
     after = _seconds(headers.get("Retry-After") or details.get("retryAfterSeconds"))
-    code = _CODES.get(status) or ("cluster_unavailable" if status >= 500 else "cluster_refused")
+    broken = status >= 500 and _UNKNOWN_FIELD not in message
+    code = _CODES.get(status) or ("cluster_unavailable" if broken else "cluster_refused")
     sentence = {
         "cluster_unauthorized": f"The API server {host} does not accept the credentials. {_EXPIRED}",
         "cluster_forbidden": f"The API server {host} does not allow {what}: {message or 'no reason was given'}.",

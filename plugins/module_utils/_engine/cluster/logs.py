@@ -49,6 +49,41 @@ def follow(
     return _Following(cluster, path, sink, deadline, ended, container, limit).run()
 
 
+def read(cluster: Cluster, path: str, sink: Callable[[str], None], deadline: Deadline, *, container: str) -> None:
+    """Hand each line of the log of a container that has ended to ``sink``, by one answer.
+
+    Raises ClusterError where none comes. An answer that breaks off ends it: the caller knows what has to be there.
+    """
+    from urllib3.exceptions import HTTPError
+
+    response = _answer(cluster, path, container, deadline)
+    rest = b""
+    try:
+        for chunk in response.stream():
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                sink(line.decode("utf-8", "replace"))
+    except (HTTPError, OSError):
+        response.close()
+    finally:
+        response.release_conn()
+
+
+def _answer(cluster: Cluster, path: str, container: str, deadline: Deadline):
+    failures = 0
+    while True:
+        used = cluster.credentials
+        try:
+            return cluster.send("GET", path, {"container": container}, accept="*/*", deadline=deadline)
+        except ClusterError as error:
+            failures += 1
+            wait = pause(failures, error.retry_after)
+            renewed = error.status == 401 and failures == 1 and cluster.renew(used)
+            if not renewed and (not error.transient or wait >= deadline.left()):
+                raise
+        time.sleep(wait)
+
+
 class _Following:
     def __init__(self, cluster, path, sink, deadline, ended, container, limit):
         self.cluster = cluster

@@ -85,7 +85,7 @@ def store(result: RunResult, request: RunRequest) -> None:
     """Write the completed result beside the executed notebook, for whoever comes later."""
     os.makedirs(request.output, exist_ok=True)
     with _replacing(os.path.join(request.output, "results.json")) as file:
-        file.write(json.dumps(result.as_dict(), indent=1).encode())
+        file.write(json.dumps(result.as_dict()).encode())
 
 
 def complete(raw: dict, request: RunRequest, output: str, **known) -> RunResult:
@@ -94,20 +94,31 @@ def complete(raw: dict, request: RunRequest, output: str, **known) -> RunResult:
     output: the runner's directory. known: what the launcher knows better.
     Raises OSError, Corrupt.
     """
-    if raw.get("reason") not in REASONS or raw.get("id") != request.id:
-        raise Corrupt("results.json is of another run")
+    _require_this_run(raw, request)
     os.makedirs(request.output, exist_ok=True)
     target = os.path.join(request.output, "executed.ipynb")
     take_notebook(os.path.join(output, "executed.ipynb"), target, raw["executed_sha256"])
     return RunResult.from_dict({**raw, "executed": target, **known})
 
 
-def from_pod(request: RunRequest, directory: str, digest: str) -> RunResult:
-    """Return the result that a pod delivered into directory. digest: of results.json, as the kubelet reports it.
+def _require_this_run(raw: dict, request: RunRequest) -> None:
+    if raw.get("reason") not in REASONS or raw.get("id") != request.id:
+        raise Corrupt("results.json is of another run")
 
+
+def from_pod(request: RunRequest, directory: str, digest: str, found: dict[str, str]) -> RunResult:
+    """Return the result that a pod delivered into a directory below the request's output; its files are taken out of it.
+
+    digest: of results.json, as the kubelet reports it. found: of each file as it was written.
     Raises OSError, Corrupt.
     """
-    result = complete(read_results(os.path.join(directory, "results.json"), digest), request, directory)
+    raw = read_results(os.path.join(directory, "results.json"), digest)
+    _require_this_run(raw, request)
+    if found["executed.ipynb"] != raw["executed_sha256"]:
+        raise Corrupt("executed.ipynb does not match its checksum")
+    target = os.path.join(request.output, "executed.ipynb")
+    os.replace(os.path.join(directory, "executed.ipynb"), target)
+    result = RunResult.from_dict({**raw, "executed": target})
     store(result, request)
     return result
 

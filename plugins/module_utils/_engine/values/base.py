@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 
@@ -26,9 +27,14 @@ class Value:
         Keys that the value does not know are ignored (Ansible adds some of its own to results).
         Raises TypeError when a field without a default is missing.
         """
-        hints = typing.get_type_hints(cls)
+        hints = _hints(cls)
         known = {field.name for field in dataclasses.fields(cls)}
         return cls(**{name: _rebuild(hints[name], item) for name, item in data.items() if name in known})
+
+
+@functools.cache
+def _hints(kind: type) -> dict:
+    return typing.get_type_hints(kind)
 
 
 def plain(item):

@@ -12,36 +12,41 @@ import os
 
 from ...cluster.client import Cluster
 from ...cluster.deadline import Deadline
-from ...cluster.logs import follow
+from ...cluster.logs import follow, read
 from ..results import LARGEST_NOTEBOOK, Corrupt
 from .manifests import DELIVERY
 
 _FILES = ("results.json", "executed.ipynb")
 
 
-def receive(cluster: Cluster, path: str, directory: str, deadline: Deadline, ended) -> None:
-    """Write the files that a pod delivers below directory.
+def receive(cluster: Cluster, path: str, directory: str, deadline: Deadline, ended, *, at_once: bool) -> dict[str, str]:
+    """Write the files that a pod delivers below directory; return the SHA-256 of each.
 
-    path: of the pod. ended: whether its container has ended. Raises Corrupt where a file is not whole, ClusterError, OSError.
+    path: of the pod. at_once: its container has ended, and its log is small. ended: asks whether it has, where it is not.
+    Raises Corrupt where a file is not whole, ClusterError, OSError.
     """
-    receiver = _Receiver(directory)
+    receiver = _Receiver(directory, at_once)
     with contextlib.closing(receiver), contextlib.suppress(_Arrived):
-        follow(cluster, f"{path}/log", receiver.take, deadline, container=DELIVERY, ended=ended)
+        if at_once:
+            read(cluster, f"{path}/log", receiver.take, deadline, container=DELIVERY)
+        else:
+            follow(cluster, f"{path}/log", receiver.take, deadline, container=DELIVERY, ended=ended)
     if not receiver.complete:
         raise Corrupt("the results did not arrive whole")
+    return receiver.whole
 
 
 class _Arrived(Exception):
-    """All is there: what the log holds beyond need not be read."""
+    """All is there: the end of a log that is followed comes up to five seconds later (kubelet, ``stateCheckPeriod``)."""
 
 
 class _Receiver:
     """Takes line after line: a line of JSON begins a file, or ends all; a line of base64 is content."""
 
-    def __init__(self, directory: str):
-        self._directory = directory
+    def __init__(self, directory: str, at_once: bool):
+        self._directory, self._at_once = directory, at_once
         self._file, self._wanted, self._found, self._size = None, {}, hashlib.sha256(), 0
-        self._whole: set[str] = set()
+        self.whole: dict[str, str] = {}
         self.complete = False
 
     def take(self, line: str) -> None:
@@ -67,8 +72,10 @@ class _Receiver:
     def _begin(self, told: dict) -> None:
         self._end()
         if told.get("end"):
-            self.complete = self._whole == set(_FILES)
-            raise _Arrived
+            self.complete = self.whole.keys() == set(_FILES)
+            if not self._at_once:
+                raise _Arrived
+            return
         if told.get("file") not in _FILES:
             raise Corrupt("the results name a file that was not asked for")
         self._wanted, self._found, self._size = told, hashlib.sha256(), 0
@@ -80,4 +87,4 @@ class _Receiver:
         self.close()
         if self._found.hexdigest() != self._wanted["sha256"]:
             raise Corrupt(f"{self._wanted['file']} does not match its checksum")
-        self._whole.add(self._wanted["file"])
+        self.whole[self._wanted["file"]] = self._found.hexdigest()

@@ -19,6 +19,7 @@ import tarfile
 
 BATCH, SOURCE, RESULTS, WORK = "/batch", "/source", "/results", "/work"
 TERMINATION = "/dev/termination-log"
+FILES = ("results.json", "executed.ipynb")
 CHUNK = 9000  # bytes, 12,000 characters of base64: a container runtime splits lines of more than 16 KiB
 
 
@@ -58,13 +59,14 @@ def run():
     with contextlib.redirect_stdout(told):
         program.run_request(path)
     # The kernel is dead by now, so nothing writes after us.
+    size = sum(os.path.getsize(os.path.join(RESULTS, name)) for name in FILES)
     with open(TERMINATION, "w", encoding="utf-8") as file:
-        file.write(told.getvalue().strip())
+        file.write(f"{told.getvalue().strip()} {size}")
 
 
 def deliver():
     """Print each file of the results: a line that names it, and its content."""
-    for name in ("results.json", "executed.ipynb"):
+    for name in FILES:
         data = read(os.path.join(RESULTS, name))
         say({"file": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()})
         for start in range(0, len(data), CHUNK):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import tempfile
 import threading
@@ -194,9 +195,12 @@ class _Launcher:
             return found is None or container_has_ended(found, manifests.DELIVERY)
 
         try:
-            with tempfile.TemporaryDirectory(prefix="mlops-results-") as directory:
-                receive(self.cluster, path, directory, Deadline.after(600), over)
-                self.ended.put((batch, index, results.from_pod(request, directory, batch.seen[index].digest)))
+            os.makedirs(request.output, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".part-", dir=request.output) as directory:
+                seen = batch.seen[index]
+                found = receive(self.cluster, path, directory, Deadline.after(600), over, at_once=seen.at_once)
+                result = results.from_pod(request, directory, seen.digest, found)
+            self.ended.put((batch, index, result))
         except (results.Corrupt, ClusterError, OSError) as error:
             self._fail(batch, index, "results_missing", f"{error}.".replace("..", "."))
 

@@ -8,20 +8,25 @@ from dataclasses import dataclass
 from ...cluster.client import Cluster
 from ...cluster.errors import ClusterError
 from ...cluster.events import is_over_quota, messages
-from ...cluster.pods import container_has_begun, failed, held_up, said, succeeded
+from ...cluster.pods import container_has_begun, container_has_ended, failed, held_up, said, succeeded
 from .manifests import DELIVERY, NOTEBOOK
 
+_SMALL = 4_000_000  # bytes
 _REASONS = {"image": "image_unavailable", "config": "pod_refused", "place": "pod_unschedulable"}
 
 
 @dataclass
 class Seen:
-    """One pod. waits: its notebook has no outcome. digest: of its results. held: reason and words. runs: a container does."""
+    """One pod. waits: its notebook has no outcome. held: reason and words. runs: a container does.
+
+    digest: of its results. at_once: they are small enough to be read by one answer, when their container has ended.
+    """
 
     pod: str
     waits: bool = True
     runs: bool = False
     digest: str = ""
+    at_once: bool = False
     held: tuple[str, str] | None = None
 
 
@@ -31,15 +36,27 @@ def look(seen: Seen, pod: dict) -> str | None:
     seen.runs = phase == "Running" or container_has_begun(pod, NOTEBOOK)
     if not seen.waits:
         return None
-    if succeeded(pod, NOTEBOOK) and (container_has_begun(pod, DELIVERY) or phase == "Succeeded"):
-        seen.waits, seen.digest = False, said(pod, NOTEBOOK).strip()
-        return "deliver"
+    if succeeded(pod, NOTEBOOK):
+        seen.digest, seen.at_once = _announced(said(pod, NOTEBOOK))
+        there = container_has_ended if seen.at_once else container_has_begun
+        if there(pod, DELIVERY) and container_has_begun(pod, DELIVERY) or phase == "Succeeded":
+            seen.waits = False
+            return "deliver"
     if phase in ("Failed", "Succeeded"):
         seen.waits = seen.runs = False
         return "failed"
     before, now = seen.held, held_up(pod)
     seen.held = (_REASONS[now[0]], now[1]) if now else None
     return "held" if now and not before else None
+
+
+def _announced(message: str) -> tuple[str, bool]:
+    """Return the digest that a pod tells of its results, and whether they are small.
+
+    A log that is rotated away is lost, unless it is followed from its beginning (kubelet, ``containerLogMaxSize``, 10 MiB).
+    """
+    digest, _unused, size = message.strip().partition(" ")
+    return digest, size.isdigit() and int(size) < _SMALL
 
 
 def failure(pod: dict) -> tuple[str, str]:

@@ -66,9 +66,9 @@ importer: dev ## what Automation Hub checks at an upload
 molecule: dev ## a scenario for each role
 	@$(TOOL) molecule test --all --no-command-borders
 
-playbooks: dev ## the playbooks as a user calls them, against git servers; APT=1 installs Debian's sshd (as root)
-	@APT=$(APT) $(PYTHON) scripts/debian.py sshd openssh-server
-	@$(TOOL) python -m pytest tests/playbooks --numprocesses 2 $(ARGS)
+playbooks: dev ## the playbooks and rulebooks as a user calls them; APT=1 installs Debian's sshd and Java (as root)
+	@APT=$(APT) $(PYTHON) scripts/debian.py sshd openssh-server java default-jre-headless
+	@$(TOOL) python -m pytest tests/playbooks tests/eda --numprocesses 2 $(ARGS)
 
 integration: dev ## the modules as a playbook calls them, on each ansible-core that runs here; ARGS=target for one
 	@$(PYTHON) scripts/matrix.py integration $(ARGS)

@@ -16,6 +16,7 @@ from ...cluster.logs import follow, read
 from ..results import LARGEST_NOTEBOOK, Corrupt
 from .manifests import DELIVERY
 
+_READINGS = 3  # of a log whose answers break off
 _FILES = ("results.json", "executed.ipynb")
 
 
@@ -25,15 +26,16 @@ def receive(cluster: Cluster, path: str, directory: str, deadline: Deadline, end
     path: of the pod. at_once: its container has ended, and its log is small. ended: asks whether it has, where it is not.
     Raises Corrupt where a file is not whole, ClusterError, OSError.
     """
-    receiver = _Receiver(directory, at_once)
-    with contextlib.closing(receiver), contextlib.suppress(_Arrived):
-        if at_once:
-            read(cluster, f"{path}/log", receiver.take, deadline, container=DELIVERY)
-        else:
-            follow(cluster, f"{path}/log", receiver.take, deadline, container=DELIVERY, ended=ended)
-    if not receiver.complete:
-        raise Corrupt("the results did not arrive whole")
-    return receiver.whole
+    for _number in range(_READINGS if at_once else 1):
+        receiver = _Receiver(directory, at_once)
+        with contextlib.closing(receiver), contextlib.suppress(_Arrived):
+            if at_once:
+                read(cluster, f"{path}/log", receiver.take, deadline, container=DELIVERY)
+            else:
+                follow(cluster, f"{path}/log", receiver.take, deadline, container=DELIVERY, ended=ended)
+        if receiver.complete:
+            return receiver.whole
+    raise Corrupt("the results did not arrive whole")
 
 
 class _Arrived(Exception):

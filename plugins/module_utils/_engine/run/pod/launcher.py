@@ -163,15 +163,23 @@ class _Launcher:
             self._later(self._ask_for_pods, batch)
             return
         for index in missing:
-            self._fail(batch, index, *told)
+            if index not in batch.seen:
+                self._fail(batch, index, *told)
 
     def _over(self, batch: Batch) -> tuple[str, str] | None:
         """Tell that a Job has ended, or is gone, so that no more pods will come of it."""
         with contextlib.suppress(ClusterError):
             job = self.cluster.find(JOBS.path(self.target.namespace, batch.name))
             if job is None or is_over(job):
+                self._look_again(batch)
                 return "pod_lost", f"The Job {batch.name} is over, and there is no pod of this notebook."
         return None
+
+    def _look_again(self, batch: Batch) -> None:
+        """Hear of pods that the watch has not told of, because it was away or its events are on their way."""
+        selector = f"{SELECTOR},{KEY}={batch.key}"
+        for pod in self.cluster.items(PODS.path(self.target.namespace), {"labelSelector": selector}):
+            self._change(pod)
 
     # --- the end of a notebook
 

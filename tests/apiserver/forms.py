@@ -43,18 +43,25 @@ class YamlForm(Form):
 
 
 class PartialForm(Form):
-    """PartialObjectMetadata(List)."""
+    """PartialObjectMetadata of one object or an event, PartialObjectMetadataList of a list; the other way round is refused."""
+
+    def __init__(self, listed: bool):
+        self._listed = listed
 
     @staticmethod
     def _partial(state: Stored) -> dict:
         return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": state.obj["metadata"]}
 
     def one(self, state: Stored, _resource: ResourceType) -> bytes:
+        if self._listed:
+            raise errors.not_acceptable()
         return encode(self._partial(state))
 
     event = one
 
     def many(self, states: list[Stored], _resource: ResourceType, metadata: dict) -> bytes:
+        if not self._listed:
+            raise errors.not_acceptable()
         head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
         return encode({**head, "items": [self._partial(state) for state in states]})
 
@@ -97,7 +104,10 @@ def form_for(server, request, resource: ResourceType) -> Form:
         if media == "application/json" and ";as=table" in kind:
             return TableForm(server, request.query.get("includeObject", "Metadata"))
         if media == "application/json" and ";as=partialobjectmetadata" in kind:
-            return PartialForm()
+            listed = ";as=partialobjectmetadatalist" in kind
+            if listed and request.is_watch:
+                raise errors.not_acceptable()
+            return PartialForm(listed)
         if media in ("application/json", "*/*", "application/*"):
             return Form()
         if media == "application/yaml" and not request.is_watch:

@@ -176,6 +176,7 @@ def test_a_partial_view_and_a_table(cluster, maps, make_map):
     accept = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
     found = cluster.call("GET", f"{maps}?fieldSelector=metadata.name%3Da", headers=accept)[2]
     assert found["kind"] == "PartialObjectMetadataList" and "data" not in found["items"][0]
+    assert cluster.call("GET", f"{maps}/a", headers=accept)[0] == 406, "one object is no list of them"
     found = cluster.call("GET", f"{maps}/a", headers={"Accept": "application/json;as=Table;g=meta.k8s.io;v=v1"})[2]
     assert [column["name"] for column in found["columnDefinitions"]] == ["Name", "Data", "Age"]
     assert found["rows"][0]["cells"][:2] == ["a", 1]

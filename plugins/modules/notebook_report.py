@@ -60,6 +60,13 @@ options:
       path:
         description: Directory of the notebooks.
         type: str
+  models:
+    description:
+      - Verdicts on models, as M(mlops.notebooks.model_validation) returns them in RV(mlops.notebooks.model_validation#module:models).
+      - They have a section of their own in C(index.html), a test suite in C(junit.xml) and C(models) in C(report.json).
+    type: list
+    elements: dict
+    default: []
   formats:
     description:
       - Formats to write.
@@ -70,6 +77,7 @@ options:
     default: [json, junit, html]
 seealso:
   - module: mlops.notebooks.notebook_validation
+  - module: mlops.notebooks.model_validation
 """
 
 EXAMPLES = r"""
@@ -150,7 +158,7 @@ summary:
 
 from ansible_collections.mlops.notebooks.plugins.module_utils._ansible import main
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.report import write
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.report.contents import read_verdicts
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.report.contents import read_models, read_verdicts
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.report.summary import summarize
 
 ARGUMENT_SPEC = {
@@ -161,6 +169,7 @@ ARGUMENT_SPEC = {
         "type": "dict",
         "options": {"url": {"type": "str"}, "ref": {"type": "str"}, "commit": {"type": "str"}, "path": {"type": "str"}},
     },
+    "models": {"type": "list", "elements": "dict", "default": []},
     "formats": {"type": "list", "elements": "str", "choices": list(write.FORMATS), "default": list(write.FORMATS)},
 }
 
@@ -173,6 +182,7 @@ def perform(module, _progress) -> dict:
         title=module.params["title"],
         source=module.params["source"],
         formats=module.params["formats"],
+        models=read_models(module.params["models"]),
         check=module.check_mode,
     )
     return {**result, "summary": summarize(verdicts)}

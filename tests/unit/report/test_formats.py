@@ -10,7 +10,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 import samples
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.report.contents import read_models
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.report.write import write
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.verdict import Verdict
 from lxml import etree
 
@@ -94,3 +96,57 @@ def test_credentials_in_the_url_of_the_source_are_not_reported(verdicts, target)
     write(verdicts, target, source=source)
     assert json.loads((target / "report.json").read_text())["source"] == {"url": "https://git.example.org/x.git"}
     assert not [path for path in target.rglob("*") if path.is_file() and b"s3cr3t" in path.read_bytes()]
+
+
+def model(name: str, status: str = "succeeded", **more) -> dict:
+    check = {"status": "passed", "message": f"{name} was looked at."}
+    checks = dict.fromkeys(("platform", "resource", "health", "prediction"), check)
+    return {"name": name, "namespace": "ml", "platform": "kserve", "status": status, "checks": checks, **more}
+
+
+FAILED = model(
+    "fraud",
+    "failed",
+    code="model_not_ready",
+    category="model_validation_failed",
+    cause="It <b>sleeps</b>.",
+    advice=["Wake it."],
+)
+
+
+@pytest.mark.parametrize("schema", ["junit.xsd", "jenkins-junit.xsd"])
+def test_models_are_a_suite_of_their_own(verdicts, target, schema):
+    root = junit(verdicts, target, models=read_models([model("prices"), FAILED, model(NASTY, "skipped")]))
+    etree.XMLSchema(etree.parse(HERE / schema)).assertValid(root)
+    suite = root[-1]
+    assert (suite.get("name"), suite.get("tests"), suite.get("failures")) == ("model validation", "3", "1")
+    failed = suite.find("testcase")
+    assert failed.get("name") == "ml/fraud" and failed.find("failure").get("type") == "model_not_ready"
+    assert "- Wake it." in failed.find("failure").text
+
+
+def test_models_are_in_the_document_without_the_time_they_took(verdicts, target):
+    found = document(verdicts, target, models=read_models([model("prices"), FAILED]))
+    jsonschema.validate(found, json.loads((ROOT / "docs" / "report.schema.json").read_text()))
+    assert [one["name"] for one in found["models"]] == ["fraud", "prices"] and "duration" not in found["models"][0]
+    again = write(verdicts, target, formats=["json"], models=read_models([{**FAILED, "duration": 9}, model("prices")]))
+    assert again["changed"] is False
+    assert write(verdicts, target, formats=["json"], models=read_models([model("prices")]))["changed"] is True
+
+
+def test_models_are_on_the_summary_page(verdicts, target):
+    write(verdicts, target, formats=["html"], models=read_models([FAILED]))
+    page = (target / "index.html").read_text(encoding="utf-8")
+    assert "ml/fraud" in page and "It &lt;b&gt;sleeps&lt;/b&gt;." in page and "Wake it." in page
+    write([], target, formats=["html"], models=read_models([FAILED]))
+    assert "d8433c" in (target / "index.html").read_text(encoding="utf-8").partition("<style>")[0]
+    write([], target, formats=["html"], models=read_models([model("prices")]))
+    assert "2da055" in (target / "index.html").read_text(encoding="utf-8").partition("<style>")[0]
+    write(verdicts, target, formats=["html"])
+    assert "Models</h2>" not in (target / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("item", [{}, {"name": "a"}, {**FAILED, "status": "odd"}, {**FAILED, "checks": {}}])
+def test_what_is_no_verdict_on_a_model_is_refused(item):
+    with pytest.raises(EngineError, match=r"models\[1\] is no verdict on a model"):
+        read_models([FAILED, item])

@@ -135,7 +135,7 @@ def test_a_manifest_that_is_no_manifest_makes_nothing_ours(verdicts, target):
 
 
 def test_a_report_that_was_cut_short_is_finished_by_the_next(verdicts, target, monkeypatch):
-    def interrupted(site, entries):
+    def interrupted(site, *_of):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from ..values.errors import EngineError
+from ..values.model import CHECKS, ModelVerdict
 from ..values.verdict import Verdict
 
 # A later run that finds the work done differs in these only: no reason to write a report again.
@@ -110,6 +111,38 @@ def _sound(verdict: Verdict) -> bool:
         and verdict.status in ("succeeded", "failed")
         and verdict.duration is not None
     )
+
+
+def read_models(items: Sequence[dict]) -> tuple[ModelVerdict, ...]:
+    """Make verdicts on models from plain dicts, as ``model_validation`` returns them: failed first, then by name.
+
+    Raises EngineError that names the first item which is none.
+    """
+    models = []
+    for number, item in enumerate(items):
+        try:
+            model = ModelVerdict.from_dict(item)
+            sound = all(isinstance(getattr(model.checks, name).message, str) for name in CHECKS)
+        except (TypeError, AttributeError, KeyError, ValueError):
+            sound = False
+        if not sound or not _sound_model(model):
+            raise EngineError(
+                f"models[{number}] is no verdict on a model: pass models as model_validation returned them."
+            )
+        models.append(model)
+    return tuple(sorted(models, key=lambda model: (model.status != "failed", model.title)))
+
+
+def _sound_model(model: ModelVerdict) -> bool:
+    texts = (model.code, model.cause, model.url)
+    named = all(isinstance(text, str) for text in (model.name, model.namespace, model.platform, *model.advice))
+    told = all(text is None or isinstance(text, str) for text in texts)
+    return bool(named and told and model.name) and model.status in ("succeeded", "failed", "skipped")
+
+
+def lasting(model: ModelVerdict) -> dict:
+    """Return a verdict on a model less the time that it took, which is another each time and no reason to write anew."""
+    return {name: value for name, value in model.as_dict().items() if name != "duration"}
 
 
 def entries(verdicts: Sequence[Verdict]) -> tuple[Entry, ...]:

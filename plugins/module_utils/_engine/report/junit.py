@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from xml.etree import ElementTree
 
+from ..values.model import ModelVerdict
 from .contents import Entry
 
 # XML 1.0, section 2.2: what is outside Char cannot be written, not even as a reference.
@@ -21,8 +22,8 @@ _NEVER = "1970-01-01T00:00:00"
 _TRACEBACK_LINES = 200
 
 
-def render(entries: Sequence[Entry], title: str, source: dict) -> bytes:
-    """Return junit.xml: a test suite a directory, a test case a notebook."""
+def render(entries: Sequence[Entry], title: str, source: dict, models: Sequence[ModelVerdict] = ()) -> bytes:
+    """Return junit.xml: a test suite a directory, a test case a notebook; models are a suite of their own."""
     suites: dict[str, list[Entry]] = {}
     for entry in sorted(entries, key=lambda entry: entry.verdict.notebook):
         suites.setdefault(str(PurePosixPath(entry.verdict.notebook).parent), []).append(entry)
@@ -31,6 +32,8 @@ def render(entries: Sequence[Entry], title: str, source: dict) -> bytes:
         root.append(
             _suite(number, directory, members, {"title": title, **{f"source.{k}": v for k, v in source.items()}})
         )
+    if models:
+        root.append(_models(len(root), models))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
 
@@ -68,6 +71,45 @@ def _suite(number: int, directory: str, members: list[Entry], facts: dict[str, s
     ElementTree.SubElement(suite, "system-err").text = "".join(
         _text(f"{entry.verdict.notebook}: {warning}\n") for entry in members for warning in entry.verdict.warnings
     )
+    return suite
+
+
+def _models(number: int, models: Sequence[ModelVerdict]) -> ElementTree.Element:
+    suite = ElementTree.Element(
+        "testsuite",
+        {
+            "id": str(number),
+            "name": "model validation",
+            "package": "model-validation",
+            "timestamp": _NEVER,
+            "hostname": "localhost",
+            "tests": str(len(models)),
+            "failures": str(sum(model.status == "failed" for model in models)),
+            "errors": "0",
+            "time": _seconds(0),
+        },
+    )
+    properties = ElementTree.SubElement(suite, "properties")
+    for model in models:
+        place = {"name": _text(f"{model.title}: url"), "value": _text(model.url or "unknown")}
+        ElementTree.SubElement(properties, "property", place)
+        named = {
+            "classname": f"model-validation.{_text(model.platform)}",
+            "name": _text(model.title),
+            "time": _seconds(0),
+        }
+        case = ElementTree.SubElement(suite, "testcase", named)
+        if model.status == "failed":
+            attributes = {"type": _text(model.code or "failed"), "message": _text(model.cause or "")}
+            advice = "What to do:\n" + "\n".join(f"- {action}" for action in model.advice) if model.advice else ""
+            parts = (f"{model.title} ({model.platform})", model.cause, advice)
+            ElementTree.SubElement(case, "failure", attributes).text = _text("\n\n".join(filter(None, parts)))
+    ElementTree.SubElement(suite, "system-out").text = "".join(
+        _text(f"{model.title}: {name}: {check['status']}: {check['message']}\n")
+        for model in models
+        for name, check in model.checks.as_dict().items()
+    )
+    ElementTree.SubElement(suite, "system-err").text = ""
     return suite
 
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 
 from ..values.errors import EngineError
+from ..values.model import ModelVerdict
 from ..values.verdict import CellDiff, CellVerdict, Verdict
 from . import difference, script, style, templates
 from .contents import Entry
@@ -48,7 +49,7 @@ class Site:
         self._title = title
         self._source = source
 
-    def index(self, entries: Sequence[Entry]) -> bytes:
+    def index(self, entries: Sequence[Entry], models: Sequence[ModelVerdict] = ()) -> bytes:
         """Return the summary page."""
         summary = summarize([entry.verdict for entry in entries])
         sheet = style.COMMON + style.INDEX
@@ -60,8 +61,9 @@ class Site:
             title=self._title,
             source=self._source,
             summary=summary,
-            failed=summary["failed"],
+            failed=summary["failed"] or any(model.status == "failed" for model in models),
             entries=entries,
+            models=models,
             columns=_COLUMNS,
             longest=max((entry.verdict.duration for entry in entries), default=0),
         )

@@ -54,6 +54,7 @@ INDEX = """
 .outcome .said { font-size: 1.25rem; font-weight: 600; }
 .bar { display: block; width: 100%; height: .625rem; border-radius: 99rem; background: var(--sunken); overflow: hidden; }
 .bar .ok { fill: var(--good-fill); } .bar .ko { fill: var(--bad-fill); }
+.models { list-style: none; margin: 0 0 1.5rem; padding: 0; } .models > li { margin: .5rem 0; overflow-wrap: anywhere; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: .9rem 1.5rem; margin: 0; }
 .figures dt { color: var(--quiet); font-size: .8125rem; }
 .figures dd { margin: 0; font-size: 1.25rem; font-weight: 600; font-variant-numeric: tabular-nums; }

@@ -65,6 +65,19 @@ INDEX = """
 <div><dt>Warnings</dt><dd>{{ summary.warnings }}</dd></div>
 </dl>
 </section>
+{% if models %}
+<section aria-labelledby="models"><h2 id="models">Models</h2>
+<ul class="models">
+{% for model in models %}
+<li><span class="badge {{ 'failed' if model.status == 'failed' else 'succeeded' }}">{{ model.status|capitalize }}</span> <strong>{{ model.title }}</strong>
+<span class="quiet">{{ model.platform }}</span>{% if model.code %} <code>{{ model.code }}</code>{% endif %}
+<details{{ " open" if model.status == "failed" else "" }}><summary>{{ model.cause or "Checks" }}</summary>
+<ul>{% for name, check in model.checks.as_dict().items() %}<li>{{ name|capitalize }} {{ check.status }}: {{ check.message }}</li>{% endfor %}</ul>
+{% if model.advice %}<p>What to do:</p><ul>{% for action in model.advice %}<li>{{ action }}</li>{% endfor %}</ul>{% endif %}
+</details></li>
+{% endfor %}
+</ul></section>
+{% endif %}
 <form class="filters no-print" id="filters" role="search" aria-label="Which notebooks are shown">
 <label class="grow"><span>Filter <span class="keys">(press <kbd>/</kbd>)</span></span><input type="search" name="q" autocomplete="off"
   spellcheck="false" placeholder="path, cause, module"></label>

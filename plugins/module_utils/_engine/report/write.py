@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..values.errors import EngineError
+from ..values.model import ModelVerdict
 from ..values.verdict import Verdict
 from . import contents, document, junit, pages
 from .files import Directory, refusal
@@ -26,6 +27,7 @@ def write(
     title: str = TITLE,
     source: dict | None = None,
     formats: Sequence[str] = FORMATS,
+    models: Sequence[ModelVerdict] = (),
     check: bool = False,
 ) -> dict:
     """Write the report of some verdicts into a directory, which is made where it is missing.
@@ -35,6 +37,7 @@ def write(
     lacks are removed; files of others are never touched. check: only say what would happen.
 
     source: ``url``, ``ref``, ``commit`` and ``path`` of where the notebooks came from, each optional.
+    models: verdicts on models, as ``contents.read_models`` returns them.
     Returns ``paths`` by format, ``changed``, and ``diff`` with the overview ``before`` and ``after``.
     Raises EngineError for a directory that cannot be used, an unknown format, and HTML where nbconvert is missing.
     """
@@ -46,9 +49,18 @@ def write(
     entries = contents.entries(verdicts)
     source = contents.clean_source(source)
     fingerprint = _fingerprint()
-    wanted = _wanted(entries, title, source, [name for name in FORMATS if name in formats], fingerprint)
-    overview = document.overview(entries)
-    state = _digest([title, source, fingerprint, sorted(wanted), [entry.work() for entry in entries]])
+    wanted = _wanted(entries, title, source, [name for name in FORMATS if name in formats], fingerprint, models)
+    overview = document.overview(entries, models)
+    state = _digest(
+        [
+            title,
+            source,
+            fingerprint,
+            sorted(wanted),
+            [entry.work() for entry in entries],
+            [contents.lasting(one) for one in models],
+        ]
+    )
     try:
         target = Directory(root)
         before = target.overview
@@ -77,15 +89,15 @@ def _write(target: Directory, wanted: dict[str, tuple[str, Callable[[], bytes]]]
 
 
 def _wanted(
-    entries, title: str, source: dict, formats: list[str], fingerprint: str
+    entries, title: str, source: dict, formats: list[str], fingerprint: str, models: Sequence[ModelVerdict]
 ) -> dict[str, tuple[str, Callable[[], bytes]]]:
     """Return by path what each file is made from (empty: made anew each time) and the function that makes it."""
     html = "html" in formats
     wanted = {}
     if "json" in formats:
-        wanted[_FILES["json"]] = ("", lambda: document.render(entries, title, source, html))
+        wanted[_FILES["json"]] = ("", lambda: document.render(entries, title, source, html, models))
     if "junit" in formats:
-        wanted[_FILES["junit"]] = ("", lambda: junit.render(entries, title, source))
+        wanted[_FILES["junit"]] = ("", lambda: junit.render(entries, title, source, models))
     if html:
         site = pages.Site(title, source)
         for entry in entries:
@@ -94,7 +106,7 @@ def _wanted(
             if entry.copy:
                 wanted[entry.copy] = (str(entry.digest), entry.executed.read_bytes)
         # Last, so that it never links to a page that is not there yet.
-        wanted[_FILES["html"]] = ("", lambda: site.index(entries))
+        wanted[_FILES["html"]] = ("", lambda: site.index(entries, models))
     return wanted
 
 

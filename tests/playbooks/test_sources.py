@@ -4,16 +4,12 @@
 from __future__ import annotations
 
 import getpass
-import os
-import shutil
-import socket
-import subprocess
-from pathlib import Path
 
 import pytest
 
 from .conftest import git, write_notebook
 from .git_server import certificate, serve
+from .ssh_server import serve as ssh_server_of
 
 PASSWORD = "correct-horse-battery-staple"
 
@@ -71,33 +67,9 @@ def test_https_with_credentials_that_no_command_line_and_no_output_shows(play, r
 
 
 @pytest.fixture
-def ssh_server(tmp_path, repository):
-    """A real sshd for the current user on 127.0.0.1, with keys of its own."""
-    program = shutil.which("sshd") or ("/usr/sbin/sshd" if Path("/usr/sbin/sshd").exists() else None)
-    if not program:
-        reason = "no sshd here: install the package openssh-server"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    os.makedirs("/run/sshd", exist_ok=True) if os.geteuid() == 0 else None
-    for name in ("host", "user"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / name], check=True)
-    (tmp_path / "authorized").write_bytes((tmp_path / "user.pub").read_bytes())
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    (tmp_path / "sshd_config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {tmp_path}/host\nAuthorizedKeysFile {tmp_path}/authorized\n"
-        f"PidFile {tmp_path}/sshd.pid\nStrictModes no\nUsePAM no\nPermitRootLogin prohibit-password\nPasswordAuthentication no\n"
-    )
-    with subprocess.Popen(
-        [program, "-D", "-e", "-f", tmp_path / "sshd_config"], stderr=subprocess.PIPE, text=True
-    ) as server:
-        for line in server.stderr:
-            if "listening on 127.0.0.1" in line:
-                break
-        else:
-            pytest.fail("sshd did not start")
+def ssh_server(tmp_path):
+    with ssh_server_of(tmp_path) as port:
         yield port
-        server.terminate()
 
 
 def test_ssh_with_a_key_and_a_host_that_must_be_known(play, repository, ssh_server, tmp_path):

@@ -151,6 +151,11 @@ def excluder(patterns: Sequence[str]) -> Callable[[str], bool]:
     return lambda path: any(rule.match(path) for rule in rules)
 
 
+def exclusions(patterns: Sequence[str]) -> list[str]:
+    """Return the same rules as regular expressions (with DOTALL, to be matched from the beginning), for a reader elsewhere."""
+    return [_exclusion(pattern).pattern for pattern in patterns]
+
+
 def _exclusion(pattern: str) -> re.Pattern:
     text = Path(pattern).as_posix() if pattern else ""
     if not text:

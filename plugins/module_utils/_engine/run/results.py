@@ -109,7 +109,7 @@ def _require_this_run(raw: dict, request: RunRequest) -> None:
 def from_pod(request: RunRequest, directory: str, digest: str, found: dict[str, str]) -> RunResult:
     """Return the result that a pod delivered into a directory below the request's output; its files are taken out of it.
 
-    digest: of results.json, as the kubelet reports it. found: of each file as it was written.
+    digest: of results.json, as the kubelet reports it. found: of each file as it was written, and ``trouble``: words of the pod.
     Raises OSError, Corrupt.
     """
     raw = read_results(os.path.join(directory, "results.json"), digest)
@@ -118,7 +118,8 @@ def from_pod(request: RunRequest, directory: str, digest: str, found: dict[str, 
         raise Corrupt("executed.ipynb does not match its checksum")
     target = os.path.join(request.output, "executed.ipynb")
     os.replace(os.path.join(directory, "executed.ipynb"), target)
-    result = RunResult.from_dict({**raw, "executed": target})
+    warnings = [found["trouble"]] if found.get("trouble") else []
+    result = RunResult.from_dict({**raw, "executed": target, "warnings": warnings})
     store(result, request)
     return result
 

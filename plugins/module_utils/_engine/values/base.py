@@ -18,7 +18,7 @@ class Value:
 
     def as_dict(self) -> dict:
         """Return the value as plain dicts and lists, fit for JSON and for Ansible results."""
-        return {field.name: plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        return {name: plain(getattr(self, name)) for name in _names(type(self))}
 
     @classmethod
     def from_dict(cls, data: dict) -> Value:
@@ -28,8 +28,13 @@ class Value:
         Raises TypeError when a field without a default is missing.
         """
         hints = _hints(cls)
-        known = {field.name for field in dataclasses.fields(cls)}
+        known = _names(cls)
         return cls(**{name: _rebuild(hints[name], item) for name, item in data.items() if name in known})
+
+
+@functools.cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 @functools.cache

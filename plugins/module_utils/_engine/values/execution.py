@@ -29,7 +29,21 @@ REASONS = (
     "pod_unschedulable",  # no node takes the pod
     "pod_lost",  # the pod was evicted, deleted, or lost with its node
     "quota_exceeded",  # a quota of the namespace leaves no room for the pod
+    "source_unavailable",  # the source that a pod fetches or mounts is not to be had, or is another one
+    "source_unreachable",  # the host of the source did not answer the pod
     "interrupted",  # SIGINT or SIGTERM reached the launcher
+)
+
+# What these tell of passes when somebody puts the surroundings right, so that the next call has to look again.
+PASSING = frozenset(
+    {
+        "image_unavailable",
+        "pod_refused",
+        "pod_unschedulable",
+        "quota_exceeded",
+        "source_unavailable",
+        "source_unreachable",
+    }
 )
 
 
@@ -122,7 +136,7 @@ class RunResult(Value):
     executed: path of the executed notebook (in the request's output directory), or None.
     Every cell of the executed notebook that stands in the source carries
     ``metadata.mlops_notebooks.source_index``; injected cells carry none.
-    commands: for people, to look further where the cluster failed.
+    commands: for people, to look further where the cluster failed. warnings: what went wrong beside the run.
     retryable is not here: that is the verdict's to say.
     """
 
@@ -138,5 +152,6 @@ class RunResult(Value):
     message: str | None = None
     log_tail: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     uid: int | None = None
     versions: dict | None = None

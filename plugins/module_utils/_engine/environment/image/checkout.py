@@ -11,17 +11,13 @@ import re
 import subprocess
 from dataclasses import dataclass
 
+from ...values import repository
 from ...values.errors import EngineError
 from ..lines import Line, without_credentials
 from ..strategy import GitSource
 
 _SECONDS = 30
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-# What git-clone(1) and OpenShift's builder take both ("GIT URLS"): a URL, or user@host:path.
-_URL = re.compile(r"(?:https?|ssh|git)://\S+|(?:[\w.-]+@)?[\w.-]+:(?!/|:)\S+")
-_REF = re.compile(r"(?!.*\.\.)[A-Za-z0-9_][A-Za-z0-9_./+@-]*")
-# An https address takes tokens as users too; of ssh the user alone is no secret.
-_CREDENTIALS = re.compile(r"https?://[^/]*@|[a-z+]+://[^/@]*:[^/]*@", re.IGNORECASE)
 _ANONYMOUS = ("http://", "https://", "git://")
 
 
@@ -42,20 +38,7 @@ class Checkout:
 
 def require_sound(source: GitSource) -> None:
     """Raise EngineError for what must not, or cannot, be handed to git; no credentials are in its words."""
-    if _CREDENTIALS.match(source.url):
-        raise EngineError(
-            "source.url holds credentials, which everybody who may read the BuildConfig would see: leave them out, and name a"
-            " Secret that holds them with source.secret."
-        )
-    if not _URL.fullmatch(source.url):
-        raise EngineError(
-            f"source.url is {source.url!r}, which no cluster can fetch: give an https, ssh or git address."
-        )
-    if source.ref is not None and not _REF.fullmatch(source.ref):
-        raise EngineError(f"source.ref is {source.ref!r}: give the name of a branch or tag, or a commit.")
-    directory = source.context_dir or ""
-    if directory.startswith(("/", "~")) or ".." in directory.split("/"):
-        raise EngineError(f"source.context_dir is {directory!r}: give a directory of the repository, without '..'.")
+    repository.require_sound(source.url, source.ref, source.context_dir or "", directory_name="source.context_dir")
 
 
 def checkout(source: GitSource) -> Checkout:

@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
@@ -16,14 +16,15 @@ from ...cluster.client import MANAGER, Cluster
 from ...cluster.deadline import Deadline
 from ...cluster.errors import ClusterError
 from ...cluster.kinds import JOBS
-from ...cluster.objects import KEY, MANAGED_BY
+from ...cluster.objects import KEY, MANAGED_BY, is_owned_by
 from ...cluster.pods import container
 from ...cluster.removal import remove_this
 from ...values.execution import RunRequest
+from ...values.stop import Stop
 from .. import program
 from . import inside, manifests
 from .bundle import Bundle
-from .options import PodOptions
+from .options import PodOptions, PodSource, ResultsClaim
 from .outcome import Seen
 
 SELECTOR = f"app.kubernetes.io/component={manifests.COMPONENT},{MANAGED_BY}={MANAGER}"
@@ -39,6 +40,9 @@ class Target:
     """Where pods run. gives_uid: the cluster chooses UIDs itself (OpenShift). secrets: variables that nobody may read.
 
     round: counts the times that the same notebooks are run, so that a new round has objects of its own.
+    owners: entries of ``metadata.ownerReferences``; Jobs go with the last of them. stop: ends the run from another thread.
+    on_pod: called with the id of a request and the name of its pod, as soon as that is seen.
+    source: where pods have it from, None: from the caller. results: where they are left besides.
     """
 
     cluster: Cluster
@@ -47,6 +51,11 @@ class Target:
     gives_uid: bool = False
     secrets: dict[str, str] = field(default_factory=dict)
     round: int = 1
+    owners: tuple[dict, ...] = ()
+    stop: Stop | None = None
+    on_pod: Callable[[str, str], None] | None = None
+    source: PodSource | None = None
+    results: ResultsClaim | None = None
 
 
 @dataclass
@@ -102,7 +111,12 @@ class Batches:
         }
         if not found:
             return None
-        job = self._patch(metadata["name"], {"metadata": {"annotations": {CALLER: self._caller}}})
+        ours: dict = {"annotations": {CALLER: self._caller}}
+        if self._target.owners:
+            there = metadata.get("ownerReferences") or []
+            missing = [one for one in self._target.owners if not is_owned_by(job, one["uid"])]
+            ours["ownerReferences"] = [*there, *missing]
+        job = self._patch(metadata["name"], {"metadata": ours})
         return Batch(metadata["name"], metadata["labels"][KEY], image, found, job, shared=len(found) < len(about))
 
     def _bury(self, job: dict) -> None:
@@ -112,15 +126,17 @@ class Batches:
             with contextlib.suppress(ClusterError):
                 remove_this(self._cluster, JOBS, job, Deadline.after(10))
 
-    def start(self, batch: Batch, bundle: Bundle, workers: int) -> None:
+    def start(self, batch: Batch, bundle: Bundle | None, workers: int) -> None:
         """Make the Job, what its pods mount, and let it go. workers: its pods at once. Raises ClusterError."""
         target, requests = self._target, list(batch.requests.values())
         wanted = manifests.job(
-            batch.name, target.namespace, batch.key, batch.image, requests, len(bundle.parts), workers, target.options,
-            gives_uid=target.gives_uid, secret=bool(target.secrets),
+            batch.name, target.namespace, batch.key, batch.image, requests, len(bundle.parts) if bundle else 0, workers,
+            target.options, gives_uid=target.gives_uid, secret=bool(target.secrets), source=target.source, results=target.results,
         )  # fmt: skip
         about = {REQUESTS: ",".join(request.id[:_ID] for request in requests), CALLER: self._caller}
         wanted["metadata"]["annotations"] = {**(wanted["metadata"].get("annotations") or {}), **about}
+        if target.owners:
+            wanted["metadata"]["ownerReferences"] = list(target.owners)
         try:
             batch.job = self._cluster.create(self._path, wanted)
         except ClusterError as error:
@@ -131,7 +147,7 @@ class Batches:
             return
         texts = {"program.py": _text(program), "inside.py": _text(inside)}
         owner = {"apiVersion": "batch/v1", "kind": "Job", **batch.job}
-        for manifest in manifests.mounted(owner, requests, bundle, texts, target.secrets):
+        for manifest in manifests.mounted(owner, requests, bundle, texts, target.secrets, target.source):
             apply(self._cluster, manifest)
         go = {} if target.options.queue else {"spec": {"suspend": False}}  # Kueue itself lets a Job go
         self._patch(batch.name, {"metadata": {"annotations": {COMPLETE: "true", CALLER: self._caller}}, **go})

@@ -17,11 +17,12 @@ from ..results import LARGEST_NOTEBOOK, Corrupt
 from .manifests import DELIVERY
 
 _READINGS = 3  # of a log whose answers break off
+_WORDS = 500  # characters
 _FILES = ("results.json", "executed.ipynb")
 
 
 def receive(cluster: Cluster, path: str, directory: str, deadline: Deadline, ended, *, at_once: bool) -> dict[str, str]:
-    """Write the files that a pod delivers below directory; return the SHA-256 of each.
+    """Write the files that a pod delivers below directory; return the SHA-256 of each, and as ``trouble`` what it complains of.
 
     path: of the pod. at_once: its container has ended, and its log is small. ended: asks whether it has, where it is not.
     Raises Corrupt where a file is not whole, ClusterError, OSError.
@@ -75,6 +76,7 @@ class _Receiver:
         self._end()
         if told.get("end"):
             self.complete = self.whole.keys() == set(_FILES)
+            self.whole["trouble"] = str(told.get("trouble") or "")[:_WORDS]
             if not self._at_once:
                 raise _Arrived
             return

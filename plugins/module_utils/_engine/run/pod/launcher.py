@@ -18,6 +18,7 @@ from ...cluster.objects import KEY
 from ...cluster.observe import observe
 from ...cluster.pods import container_has_begun, container_has_ended
 from ...values.execution import RunRequest, RunResult
+from ...values.stop import Stopped
 from .. import results
 from . import manifests
 from .batches import SELECTOR, Batch, Batches, Target, divide, is_over
@@ -42,7 +43,8 @@ def run_all(
 ) -> None:
     """Run notebooks of one source, each with the image beside it, about ``workers`` at a time, the first ones first.
 
-    What an earlier call began that ended half-way is taken up. KeyboardInterrupt ends all pods.
+    What an earlier call began that ended half-way is taken up. KeyboardInterrupt ends all pods, and so does the target's stop,
+    which raises Stopped.
     Raises EngineError where nothing can begin; what happens to a notebook is a result, never an exception.
     """
     if requests:
@@ -59,30 +61,42 @@ class _Launcher:
         self.timers: set[threading.Timer] = set()
         self.lock = threading.Lock()
         self.deadline = Deadline.after(_LONGEST)
+        self.over = False
 
     def run(self) -> None:
-        readers = ThreadPoolExecutor(_READERS)
-        self.read_in = readers.submit
+        if self.target.stop:
+            self.target.stop.check()
+            self.target.stop.listen(lambda: self.ended.put((Stopped(),)))
+        self.readers = ThreadPoolExecutor(_READERS)
         try:
             self._begin()
             threading.Thread(target=self._observe, daemon=True).start()
             for batch in self.batches.values():
                 self._later(self._ask_for_pods, batch)
-            for _number in self.requests:
+            while any(batch.left for batch in self.batches.values()):
                 self._settle(*self.ended.get())
         except BaseException:
             self._end_all()
             raise
         finally:
+            self.over = True
             for timer in list(self.timers):
                 timer.cancel()
-            readers.shutdown(cancel_futures=True)
+            self.readers.shutdown(cancel_futures=True)
+
+    def _guarded(self, function, *arguments) -> None:
+        """Call a function in another thread; what it raises is raised in the thread that waits."""
+        try:
+            function(*arguments)
+        except Exception as error:
+            self.ended.put((error,))
 
     def _begin(self) -> None:
         """Take up what is there of these notebooks, and start Jobs for the others."""
         taken, rest = self.jobs.take_up(self.requests)
         self.batches = {batch.name: batch for batch in taken}
-        bundle = pack(rest[0][1].source, rest[0][1].exclude) if rest else None  # all are of one source
+        carried = rest and not self.target.source
+        bundle = pack(rest[0][1].source, rest[0][1].exclude) if carried else None  # all are of one source
         for batch in divide(rest, self.target.round):
             self.batches[batch.name] = batch
             share = round(self.workers * len(batch.requests) / len(self.requests))
@@ -96,7 +110,7 @@ class _Launcher:
             observe(
                 self.cluster, PODS, f"{SELECTOR},{KEY} in ({keys})", self.deadline, namespace=self.target.namespace,
                 on_change=self._change, on_gone=self._gone,
-                going=lambda: any(batch.left for batch in self.batches.values()),
+                going=lambda: not self.over and any(batch.left for batch in self.batches.values()),
             )  # fmt: skip
         except Exception as error:
             self.ended.put((error,))  # for the thread that waits
@@ -108,13 +122,16 @@ class _Launcher:
         if batch is None or told is None or int(told) not in batch.requests:
             return
         index = int(told)
+        first = index not in batch.seen
         with self.lock:
             seen = batch.seen.setdefault(index, Seen(pod["metadata"]["name"]))
             what = look(seen, pod)
+        if first and self.target.on_pod:
+            self.target.on_pod(batch.requests[index].id, seen.pod)
         if what == "deliver":
-            self.read_in(self._read, batch, index, pod)
+            self.readers.submit(self._guarded, self._read, batch, index, pod)
         elif what == "failed":
-            self.read_in(self._failed, batch, index, pod)
+            self.readers.submit(self._guarded, self._failed, batch, index, pod)
         elif what == "held":
             self._later(self._give_up, batch, index)
 
@@ -128,7 +145,7 @@ class _Launcher:
     # --- what takes too long
 
     def _later(self, function, *arguments) -> None:
-        timer = threading.Timer(self.target.options.patience, function, arguments)
+        timer = threading.Timer(self.target.options.patience, self._guarded, (function, *arguments))
         timer.daemon = True
         self.timers.add(timer)
         timer.start()
@@ -163,8 +180,11 @@ class _Launcher:
             self._later(self._ask_for_pods, batch)
             return
         for index in missing:
-            if index not in batch.seen:
-                self._fail(batch, index, *told)
+            with self.lock:
+                if index in batch.seen:
+                    continue
+                batch.seen[index] = Seen("", waits=False)
+            self._fail(batch, index, *told)
 
     def _over(self, batch: Batch) -> tuple[str, str] | None:
         """Tell that a Job has ended, or is gone, so that no more pods will come of it."""
@@ -185,7 +205,7 @@ class _Launcher:
 
     def _fail(self, batch: Batch, index: int, reason: str, message: str, tail: tuple[str, ...] = ()) -> None:
         seen = batch.seen.get(index)
-        about = commands(reason, self.target.namespace, seen.pod if seen else batch.name)
+        about = commands(reason, self.target.namespace, seen.pod if seen and seen.pod else batch.name)
         told = {"reason": reason, "message": message, "log_tail": tail, "commands": about}
         self.ended.put((batch, index, results.bare(batch.requests[index], **told)))
 
@@ -215,6 +235,8 @@ class _Launcher:
     def _settle(self, batch, index: int = 0, result: RunResult | None = None) -> None:
         if isinstance(batch, Exception):
             raise batch
+        if index not in batch.left:
+            return
         batch.left.discard(index)
         self.on_result(result)
         if not batch.left:

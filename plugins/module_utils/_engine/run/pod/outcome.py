@@ -9,9 +9,11 @@ from ...cluster.client import Cluster
 from ...cluster.errors import ClusterError
 from ...cluster.events import is_over_quota, messages
 from ...cluster.pods import container_has_begun, container_has_ended, failed, held_up, said, succeeded
-from .manifests import DELIVERY, NOTEBOOK
+from .fetch import UNAVAILABLE, UNREACHABLE
+from .manifests import DELIVERY, FETCH, NOTEBOOK
 
 _SMALL = 4_000_000  # bytes
+_SOURCE = {UNAVAILABLE: "source_unavailable", UNREACHABLE: "source_unreachable"}
 _REASONS = {"image": "image_unavailable", "config": "pod_refused", "place": "pod_unschedulable"}
 
 
@@ -70,6 +72,13 @@ def failure(pod: dict) -> tuple[str, str]:
         return "run_timeout", f"The pod {name} took longer than its deadline."
     if pod["metadata"].get("deletionTimestamp"):
         return "pod_lost", f"The pod {name} was deleted before its notebook had ended."
+    if container in (FETCH, NOTEBOOK) and ended.get("exitCode") in _SOURCE and not status.get("reason"):
+        return _SOURCE[ended["exitCode"]], words
+    if container == FETCH and not status.get("reason"):
+        return (
+            "source_unavailable",
+            f"The container of the pod {name} that fetches the source failed: {words.rstrip('.')}.",
+        )
     if container == NOTEBOOK and not status.get("reason"):
         return "results_missing", f"The runner in the pod {name} ended by itself: {words.rstrip('.')}."
     return "pod_lost", f"The pod {name} was lost ({status.get('reason') or words}): {words.rstrip('.')}."

@@ -27,12 +27,34 @@ _POD = {
     "image_pull_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "labels": {"type": "dict", "default": {}},
     "annotations": {"type": "dict", "default": {}},
+    "env": {"type": "list", "elements": "dict", "default": []},
     "env_from": {"type": "list", "elements": "dict", "default": []},
+    "credentials": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "volumes": {"type": "list", "elements": "dict", "default": []},
     "volume_mounts": {"type": "list", "elements": "dict", "default": []},
     "queue": {"type": "str"},
     "patience": {"type": "float", "default": 60},
     "on_cancel": {"type": "str", "choices": ["delete", "leave"], "default": "delete"},
+}
+_SOURCE = {
+    "url": {"type": "str"},
+    "ref": {"type": "str"},
+    "path": {"type": "str", "default": ""},
+    "secret": {"type": "str", "no_log": False},
+    "image": {"type": "str"},
+    "claim": {"type": "str"},
+}
+_BUCKET = {
+    "name": {"type": "str", "required": True},
+    "prefix": {"type": "str", "default": ""},
+    "endpoint": {"type": "str"},
+    "region": {"type": "str"},
+    "ca": {"type": "path"},
+}
+_RESULTS = {
+    "claim": {"type": "str"},
+    "path": {"type": "str", "default": ""},
+    "bucket": {"type": "dict", "options": _BUCKET},
 }
 ARGUMENT_SPEC = {
     **AUTH_SPEC,
@@ -41,9 +63,11 @@ ARGUMENT_SPEC = {
     "environments": {"type": "list", "elements": "dict", "required": True},
     "resolutions": {"type": "list", "elements": "dict", "default": []},
     "refused": {"type": "list", "elements": "dict", "default": []},
-    "executor": {"type": "str", "choices": ["auto", "process", "job"], "default": "auto"},
+    "executor": {"type": "str", "choices": ["auto", "process", "job", "operator"], "default": "auto"},
     "namespace": {"type": "str"},
     "pod": {"type": "dict", "options": _POD},
+    "source": {"type": "dict", "options": _SOURCE},
+    "results": {"type": "dict", "options": _RESULTS},
     "parameters": {"type": "dict", "default": {}},
     "timeout": {"type": "float", "default": 1800},
     "cell_timeout": {"type": "float", "default": 0},

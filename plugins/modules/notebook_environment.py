@@ -205,6 +205,7 @@ options:
       - Directory that keeps environments, their build logs and bytecode.
       - The default is E(MLOPS_NOTEBOOKS_CACHE), else C(/var/cache/mlops.notebooks) for root and
         C(mlops.notebooks) in the user's cache directory for others.
+      - Where that cannot be written, a directory of the user's own among the temporary files is taken.
       - For root it must belong to root, be writable by root only, and be open to other users.
     type: path
   installer:

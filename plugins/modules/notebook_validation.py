@@ -22,6 +22,7 @@ author:
   - mlops.notebooks contributors (@mlops-notebooks)
 requirements:
   - kubernetes, for notebooks in pods
+  - boto3, for O(results.bucket)
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - mlops.notebooks.attributes
@@ -63,10 +64,11 @@ options:
   executor:
     description:
       - How notebooks are run. V(process) runs them as processes of this machine, in virtual environments. V(job) runs them in pods
-        of a cluster, in images, by Jobs.
+        of a cluster, in images, by Jobs. V(operator) asks the operator of the collection, by a C(NotebookValidationJob) for each
+        notebook; it clones the notebooks itself from O(source), and judges them as this module does.
       - V(auto) takes for each notebook the one that suits its environment.
     type: str
-    choices: [auto, process, job]
+    choices: [auto, process, job, operator]
     default: auto
   namespace:
     description: The namespace that pods run in. The default is that of the context, or of the pod, else C(default).
@@ -116,18 +118,30 @@ options:
         description: Annotations of Jobs and pods, such as those that a secret injector acts on.
         type: dict
         default: {}
+      env:
+        description:
+          - Variables of the notebooks, with C(value) or C(valueFrom). Those by which the collection keeps files in one place, such
+            as E(HOME), are refused. Those that name proxies are those of the container too that fetches O(source).
+        type: list
+        elements: dict
+        default: []
       env_from:
         description: ConfigMaps and Secrets whose entries are variables of the notebooks.
         type: list
         elements: dict
         default: []
+      credentials:
+        description: Names of Secrets whose entries are variables of the notebooks, in short for O(pod.env_from).
+        type: list
+        elements: str
+        default: []
       volumes:
-        description: Further volumes of the pods.
+        description: Further volumes of the pods; names that the collection uses itself are refused.
         type: list
         elements: dict
         default: []
       volume_mounts:
-        description: Where the notebook's container has them.
+        description: Where the notebook's container has them; places of the collection, such as C(/work) and C(/tmp), are refused.
         type: list
         elements: dict
         default: []
@@ -147,6 +161,73 @@ options:
         type: str
         choices: [delete, leave]
         default: delete
+  source:
+    description:
+      - Where pods have the source from. Without it they have what is in O(path), packed and carried by ConfigMaps. O(path) has to hold
+        the same in any case, since what is known of the notebooks, and the key that verdicts are kept by, are made from it; a
+        notebook that differs there has the failed verdict C(source_unavailable).
+    type: dict
+    suboptions:
+      url:
+        description: An https or ssh address of a git repository, without credentials. An init container fetches it in each pod.
+        type: str
+      ref:
+        description: Branch, tag or full commit SHA; the default branch where it is not given.
+        type: str
+      path:
+        description: Directory of the repository, or on the claim, that is the same as O(path).
+        type: str
+        default: ""
+      secret:
+        description:
+          - Name of a Secret of the namespace, which is mounted in the init container only. For https it has C(password) or C(token),
+            and C(username) where the server asks for a certain one; a private authority is C(ca.crt). For ssh it has C(ssh-privatekey)
+            and C(known_hosts).
+        type: str
+      image:
+        description: Image that has git and a shell; that of the notebook where it is not given.
+        type: str
+      claim:
+        description: Name of a PersistentVolumeClaim that has the source, in place of O(source.url). It is mounted read-only.
+        type: str
+  results:
+    description: Where results go besides.
+    type: dict
+    suboptions:
+      claim:
+        description:
+          - Name of a PersistentVolumeClaim on which pods leave C(results.json) and C(executed.ipynb), by a container that the notebook
+            never was in. It needs O(pass_variables) to be empty, whose values it could not hide. What is known from before is not
+            left again.
+        type: str
+      path:
+        description: Directory on the claim; below it each work has one, named by its key.
+        type: str
+        default: ""
+      bucket:
+        description:
+          - A bucket of S3, or of what speaks its protocol, that gets C(verdict.json) and C(executed.ipynb) below the key of each work,
+            when all verdicts are known. What is there already is not written again. The module has the credentials from its environment,
+            as E(AWS_ACCESS_KEY_ID) and E(AWS_SECRET_ACCESS_KEY). Where it cannot be written, the module fails, and returns the verdicts.
+        type: dict
+        suboptions:
+          name:
+            description: Name of the bucket.
+            type: str
+            required: true
+          prefix:
+            description: What all names in it begin with.
+            type: str
+            default: ""
+          endpoint:
+            description: URL of the service, where it is not that of AWS.
+            type: str
+          region:
+            description: Region of the bucket.
+            type: str
+          ca:
+            description: File of the certificates to trust.
+            type: path
   parameters:
     description: Papermill parameters for every notebook.
     type: dict

@@ -266,7 +266,8 @@ class Api:
     def _apply(self, call: Call, config: dict) -> tuple[Stored, bool]:
         config = clone(config)
         self._identify(call, config)
-        self.server.schemas.schema(call.resource).conform(config, call.resource, whole=False)
+        for problem in self.server.schemas.schema(call.resource).conform(config, call.resource, whole=False):
+            raise errors.undeclared(config, problem)
         if config["metadata"].get("managedFields"):
             raise errors.bad_request("metadata.managedFields must be nil")
         manager = Manager(call.manager, "Apply", call.resource.api_version, self._managed_subresource(call))

@@ -168,5 +168,13 @@ def too_many_requests(seconds: int, message: str = "too many requests, please tr
     return ApiError(429, "TooManyRequests", message, {"retryAfterSeconds": seconds}, headers)
 
 
+def undeclared(config: dict, problem: str) -> ApiError:
+    """A field of an apply that the schema lacks: not the client's fault, by the status that a real server gives it."""
+    metadata = config["metadata"]
+    what = f"{metadata.get('namespace', '')}/{metadata['name']}; {config['apiVersion']}, Kind={config['kind']}"
+    field = problem.partition('"')[2].rstrip('"')
+    return ApiError(500, "", f"failed to create typed patch object ({what}): .{field}: field not declared in schema")
+
+
 def internal(message: str) -> ApiError:
     return ApiError(500, "InternalError", f"Internal error occurred: {message}")

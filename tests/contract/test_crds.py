@@ -125,6 +125,12 @@ def test_pruned_and_defaulted(cluster, widgets, widget):
     assert status == 400 and 'unknown field "spec.unknown"' in found["message"]
 
 
+def test_an_apply_of_an_unknown_field_is_refused(cluster, widgets, widget):
+    apply = "application/apply-patch+yaml"
+    status, _headers, found = cluster.call("PATCH", f"{widgets}/w?fieldManager=test", widget(unknown=1), apply)
+    assert status == 500 and ".spec.unknown: field not declared in schema" in found["message"]
+
+
 def test_no_strategic_merge(cluster, widgets, widget):
     cluster.good("POST", widgets, widget())
     assert cluster.call("PATCH", f"{widgets}/w", {}, "application/strategic-merge-patch+json")[0] == 415

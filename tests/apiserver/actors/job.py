@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ..errors import ApiError
 from ..strategies import job_labels
 from ..values import clone, parse_time, timestamp
-from .actor import controller_of, is_ready, itself, key_of, owner_reference, set_condition
+from .actor import controller_of, controllers, is_ready, itself, key_of, owner_reference, set_condition
 from .job_policy import failure_action, format_indexes
 from .owner import Owner
 
@@ -32,7 +32,12 @@ class Tally:
     failed_indexes: set[int] = field(default_factory=set)
     verdict: tuple[str, str] | None = None  # reason and message of the failure that a policy decided
     not_before: float = 0.0  # monotonic time of the next pod
+    index_not_before: dict[int, float] = field(
+        default_factory=dict
+    )  # the same by index, where indexes fail on their own
     awake_at: float = 0.0
+    gone: list[dict] = field(default_factory=list)  # pods that were deleted, maybe before they were counted
+    made: dict[int, str] = field(default_factory=dict)  # index -> uid of its newest pod
 
     def count(self, how: str) -> int:
         return sum(1 for ended in self.ended.values() if ended == how)
@@ -50,6 +55,9 @@ class JobController(Owner):
         super().observe(event, plural, obj)
         if event == "DELETED":
             self._tallies.pop(obj["metadata"]["uid"], None)
+            for owner in controllers(obj, self.kind):
+                if tally := self._tallies.get(owner["uid"]):
+                    tally.gone.append(obj)
 
     def reconcile(self, namespace: str, name: str) -> None:
         job = self.system.find("jobs.batch", namespace, name)
@@ -77,14 +85,15 @@ class JobController(Owner):
     def _count(self, job: dict, tally: Tally) -> list[dict]:
         """Take note of ended pods; returns those that are still active."""
         active = []
-        for pod in self.children(job):
+        gone, tally.gone = tally.gone, []
+        for pod in [*gone, *self.children(job)]:
             phase, uid = (pod.get("status") or {}).get("phase"), pod["metadata"]["uid"]
             if uid in tally.ended:
                 continue
             if phase == "Succeeded":
                 tally.ended[uid] = "succeeded"
                 tally.succeeded_indexes.add(_index(pod))
-            elif phase == "Failed" or pod["metadata"].get("deletionTimestamp"):
+            elif phase == "Failed" or pod["metadata"].get("deletionTimestamp") or pod in gone:
                 self._failed(job, tally, pod)
             else:
                 active.append(pod)
@@ -101,8 +110,14 @@ class JobController(Owner):
         tally.index_failures[index] = tally.index_failures.get(index, 0) + 1
         if action == "FailIndex" or (limit is not None and tally.index_failures[index] > limit):
             tally.failed_indexes.add(index)
-        delay = min(360.0, BACKOFF * 2 ** (tally.count("failed") - 1))
-        tally.not_before = self.clock.monotonic() + delay
+        if limit is None:
+            tally.not_before = self._after(tally.count("failed"))
+        else:
+            tally.index_not_before[index] = self._after(tally.index_failures[index])
+
+    def _after(self, failures: int) -> float:
+        """The monotonic time of the next pod."""
+        return self.clock.monotonic() + min(360.0, BACKOFF * 2 ** (failures - 1))
 
     def _decide(self, job: dict, tally: Tally, active: list[dict]) -> None:
         """Set SuccessCriteriaMet or FailureTarget once the outcome is certain."""
@@ -171,6 +186,10 @@ class JobController(Owner):
         indexes: list[int | None] = [None] * count
         if job["spec"].get("completionMode") == "Indexed":
             taken = tally.succeeded_indexes | tally.failed_indexes | {_index(pod) for pod in active}
+            taken |= {
+                index for index, uid in tally.made.items() if uid not in tally.ended
+            }  # gone, and not heard of yet
+            taken |= self._delayed(job, tally, taken)
             indexes = [index for index in range(job["spec"].get("completions", 1)) if index not in taken][:count]
         made = []
         for index in indexes:
@@ -181,8 +200,18 @@ class JobController(Owner):
                 self._retry(key_of(job))
                 break
             made.append(self.adopt(job, pod))
+            if index is not None:
+                tally.made[index] = pod["metadata"]["uid"]
             self.record(job, "Normal", "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}")
         return made
+
+    def _delayed(self, job: dict, tally: Tally, taken: set[int]) -> set[int]:
+        """Indexes whose next pod has to wait; the job is looked at again when the first has waited."""
+        now = self.clock.monotonic()
+        due = {index: at for index, at in tally.index_not_before.items() if at > now and index not in taken}
+        if due:
+            self._wake(job, tally, min(due.values()) - now)
+        return set(due)
 
     def _forget(self, tally: Tally, pods: list[dict]) -> None:
         """Pods that this controller ends itself are no failures."""

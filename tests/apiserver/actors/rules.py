@@ -37,7 +37,7 @@ class PodRule(Behaviour):
     containers: dict[str, Behaviour] = field(default_factory=dict)  # what differs, by container name
     times: int = 0  # for how many pods; 0 is for all
     build: dict[str, str] = field(default_factory=dict)  # what a build pod reports: reason, message, digest, commit
-    results: dict[str, str] = field(default_factory=dict)  # of notebooks: pattern of the path -> reason, see delivery.py
+    results: dict[str, str] = field(default_factory=dict)  # pattern of a notebook's path -> reason, see delivery.py
 
     def matches(self, pod: dict) -> bool:
         metadata = pod["metadata"]

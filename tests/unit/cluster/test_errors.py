@@ -28,6 +28,12 @@ def status(**fields) -> str:
         (503, b"<html>\n<body>upstream   connect error</body>", "cluster_unavailable", "upstream connect error"),
         (502, "", "cluster_unavailable", "no reason was given"),
         (500, "[1, 2]", "cluster_unavailable", "no reason was given"),
+        (
+            500,
+            status(message=".spec.a: field not declared in schema"),
+            "cluster_refused",
+            ".spec.a: field not declared",
+        ),
         (403, b"\xff\xfe", "cluster_forbidden", "does not allow"),
     ],
 )

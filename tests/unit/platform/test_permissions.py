@@ -76,7 +76,7 @@ def test_only_the_verb_that_is_lacking_is_named():
     ]
     (lack,) = missing(Permissions("mine", tuple(less)), ["run"])
     assert all(one["verbs"] == ["delete"] for one in lack.rules)
-    assert {resource for one in lack.rules for resource in one["resources"]} == {"jobs", "pods"}
+    assert {resource for one in lack.rules for resource in one["resources"]} == {"configmaps", "jobs", "pods"}
 
 
 def test_a_role_may_name_the_namespace_itself():

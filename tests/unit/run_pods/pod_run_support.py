@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ from cluster_support import auth, grant, namespace  # noqa: E402
 from tests.apiserver.actors.process import PATH, unavailable  # noqa: E402
 from tests.apiserver.server import ApiServer  # noqa: E402
 
-__all__ = ["ApiServer", "Site", "auth", "grant", "image", "namespace", "unavailable"]
+__all__ = ["ApiServer", "Site", "auth", "grant", "image", "namespace", "repository", "unavailable"]
 IMAGE = "registry.example.com/team/notebooks@sha256:" + "e" * 64
 
 
@@ -38,6 +39,16 @@ def image() -> dict:
     """Return an image that holds the environment of the tests."""
     places = {os.path.realpath(place) for place in (sys.prefix, sys.base_prefix)}
     return {"bind": {place: place for place in places}, "env": {"PATH": f"{sys.prefix}/bin:{PATH}"}, "user": 1000}
+
+
+def repository(directory: Path) -> str:
+    """Make a directory a git repository; return the commit of all that is in it."""
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "all"]):
+        subprocess.run(
+            ["git", "-c", "user.name=a", "-c", "user.email=a@example.com", *words], cwd=directory, check=True
+        )
+    told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=directory, check=True, capture_output=True, text=True)
+    return told.stdout.strip()
 
 
 @dataclass
@@ -77,15 +88,19 @@ class Site:
         return found
 
     def validate(
-        self, *notebooks: str, cache: str = "cache", check: bool = False, token=None, listener=None, **options
-    ):
-        """Call the module for notebooks in the image, with a cache directory of a machine; return its result and its events."""
+        self, *notebooks: str, cache: str = "cache", check: bool = False, token=None, listener=None, root: str = "",
+        made: dict | None = None, **options,
+    ):  # fmt: skip
+        """Call the module for notebooks in the image, with a cache directory of a machine; return its result and its events.
+
+        root: directory of the source that they are in. made: the environment that they have instead of the image.
+        """
         environment = {"kind": "image", "reference": IMAGE, "digest": "sha256:0", "key": "k", "cached": True}
         environment |= {"strategy": "prebuilt", "python": "python3"}
         built = {"key": "k", "notebooks": list(notebooks), "requirements": [], "environment": environment}
         given = {
-            "path": str(self.directory / "source"), "namespace": "team", "retries": 0,
-            "environments": [{**built, "build": {"name": "k", "phase": "Cached"}}],
+            "path": str(self.directory / "source" / root), "namespace": "team", "retries": 0,
+            "environments": [{**built, "build": {"name": "k", "phase": "Cached"}, **(made or {}), "notebooks": list(notebooks)}],
             "cache_dir": str(self.directory / cache), **options,
         }  # fmt: skip
         checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate(given)

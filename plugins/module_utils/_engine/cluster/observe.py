@@ -47,6 +47,7 @@ class _Observing(_Waiting):
         listed = super()._list()
         for name in before - self.seen:
             self._missing(name)
+        self._ask()  # where there is nothing, nothing would ever ask
         return listed
 
     def _fetch(self):

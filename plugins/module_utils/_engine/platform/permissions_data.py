@@ -53,6 +53,11 @@ WORK: dict[str, tuple[tuple[str, ...], ...]] = {
         ("apps", "deployments", "list"),
     ),
     "run": _POD_RUN,
+    # The operator runs the notebooks; ConfigMaps are verdicts, which are read, found again and in the end removed.
+    "operator": (
+        ("mlops.mlops.dev", "notebookvalidationjobs", "create list watch patch delete"),
+        ("", "configmaps", "get list delete"),
+    ),
     "s2i": _OPENSHIFT,
     "docker": _OPENSHIFT,
     "tekton": (
@@ -69,6 +74,15 @@ WORK: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "buildah": _JOB_BUILD,
     "prebuilt": _JOB_BUILD,
+    # Models that notebooks call, on any of the platforms, and the Services that lead to them. Nothing is written.
+    "models": (
+        ("serving.kserve.io", "inferenceservices", "list watch"),
+        ("ray.io", "rayservices", "list watch"),
+        ("machinelearning.seldon.io", "seldondeployments", "list watch"),
+        ("serving.yatai.ai", "bentodeployments", "list watch"),
+        ("apps", "deployments", "list watch"),
+        ("", "services", "get list"),
+    ),
     # What the role namespace does in a namespace that is there.
     "administer": (
         ("", "namespaces", "get", "{namespace}"),

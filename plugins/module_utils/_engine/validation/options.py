@@ -8,13 +8,15 @@ import re
 from pathlib import Path
 
 from ..cluster.client import Cluster
+from ..run.pod import merging
 from ..run.pod.launcher import Target
-from ..run.pod.options import PodOptions
+from ..run.pod.options import PodOptions, PodSource, ResultsClaim
 from ..values.base import plain
 from ..values.environment import EnvironmentResult
 from ..values.errors import EngineError
 from ..values.execution import Limits
 from ..values.resolution import Resolution
+from .bucket import Bucket
 from .pipeline import validate
 from .spec import Settings, Spec
 
@@ -29,8 +31,10 @@ def perform(module, progress, cluster: Cluster | None = None) -> dict:
     """Do what the module ``notebook_validation`` is asked, and return its result.
 
     cluster: where notebooks are run whose environment is an image.
-    Raises EngineError for bad options, and, with the result in its details, where ``fail_on`` matches.
+    Raises EngineError for bad options, and, with the result in its details, where ``fail_on`` matches, or where the verdicts
+    cannot be written to a bucket.
     """
+    bucket = Bucket.of(module.params["results"])
     outcome = validate(_spec(module.params, cluster), progress, dry_run=module.check_mode)
     result = {
         "changed": outcome.changed,
@@ -41,6 +45,8 @@ def perform(module, progress, cluster: Cluster | None = None) -> dict:
     }
     if module.check_mode:
         result["planned"] = list(outcome.planned)
+    elif bucket and (told := bucket.keep(outcome)):
+        raise EngineError(told, code="results_unkept", **result)
     if outcome.fail:
         raise EngineError(
             f"{outcome.summary['failed']} of {outcome.summary['total']} notebooks failed; fail_on is {module.params['fail_on']!r}.",
@@ -73,6 +79,7 @@ def _spec(params: dict, cluster: Cluster | None) -> Spec:
         path=Path(params["path"]).absolute(),
         environments=environments,
         target=target,
+        delegate=target is not None and params["executor"] == "operator",
         resolutions=tuple(_values(Resolution, params["resolutions"], "resolutions")),
         refused=_refused(params["refused"]),
         defaults=Settings(
@@ -126,10 +133,10 @@ def _environments(params: dict) -> tuple[EnvironmentResult, ...]:
                 f"The environment of {one.notebooks[0]} is the image {one.environment.reference}, and the executor process runs"
                 " notebooks in virtual environments of this machine: choose the executor job, or the strategy venv."
             )
-        if kind == "venv" and params["executor"] == "job":
+        if kind == "venv" and params["executor"] in ("job", "operator"):
             raise EngineError(
-                f"The environment of {one.notebooks[0]} is a virtual environment of this machine, and the executor job runs"
-                " notebooks in images: make one with a strategy that does, or choose the executor process."
+                f"The environment of {one.notebooks[0]} is a virtual environment of this machine, and the executor"
+                f" {params['executor']} runs notebooks in images: make one with a strategy that does, or choose the executor process."
             )
     return found
 
@@ -145,10 +152,31 @@ def _target(cluster: Cluster | None, params: dict, environments: tuple[Environme
             " host and api_key.",
             "cluster_config",
         )
+    options = PodOptions.of(params["pod"] or {})
+    merging.require_mergeable(options, [*params["environment_variables"], *params["pass_variables"]])
     return Target(
-        cluster, params["namespace"] or cluster.namespace, PodOptions.of(params["pod"] or {}),
-        gives_uid=cluster.discovery.is_openshift() is True,
+        cluster, params["namespace"] or cluster.namespace, options, gives_uid=cluster.discovery.is_openshift() is True,
+        source=_source(params["source"]), results=_claim(params),
     )  # fmt: skip
+
+
+def _source(given: dict | None) -> PodSource | None:
+    source = PodSource(**{name: value for name, value in (given or {}).items() if value})
+    merging.require_source(source)
+    return source if source.url or source.claim else None
+
+
+def _claim(params: dict) -> ResultsClaim | None:
+    results = params["results"] or {}
+    if not results.get("claim"):
+        return None
+    claim = ResultsClaim(results["claim"], results["path"] or "")
+    merging.require_results(claim, params["pass_variables"])
+    if params["executor"] == "operator":
+        raise EngineError(
+            "results.claim is for pods of the executor job, and the executor is operator: use results.bucket."
+        )
+    return claim
 
 
 def _values(kind, items: list[dict], name: str):

@@ -8,7 +8,7 @@ import functools
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..environment.store import Store
@@ -17,15 +17,17 @@ from ..report.summary import summarize
 from ..requirements.names import distribution_of
 from ..run.pod import launcher as pods
 from ..run.process import run_all
-from ..values.execution import RunResult
-from ..values.paths import default_cache_dir
+from ..values.execution import PASSING, RunResult
+from ..values.paths import cache_warning, default_cache_dir
 from ..values.verdict import Verdict
 from ..verdict.judge import from_build, judge, refuse
 from ..verdict.sanitize import clean, mask
 from .decision import compile_fail_on
+from .delegated import Answer, run_delegated
 from .memory import EXECUTED, Memory
 from .pace import Pace
 from .repair import repair
+from .resource import check as check_delegation
 from .shared import Shared
 from .spec import Spec, check
 from .work import Work, plan
@@ -39,6 +41,7 @@ class Outcome:
 
     verdicts: one a notebook, in the order of the notebooks. planned: notebooks that check mode would run.
     changed: something was run. fail: the ``fail_on`` expression matched. warnings: of the call, about no one notebook.
+    keys: the key of each notebook's work, where it has one.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -47,6 +50,7 @@ class Outcome:
     fail: bool
     planned: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    keys: dict[str, str] = field(default_factory=dict)
 
 
 def validate(spec: Spec, progress: Callable[[dict], None], *, dry_run: bool = False) -> Outcome:
@@ -59,6 +63,8 @@ def validate(spec: Spec, progress: Callable[[dict], None], *, dry_run: bool = Fa
     check(spec)
     fails = compile_fail_on(spec.fail_on)
     works = plan(spec)
+    if spec.delegate:
+        check_delegation(spec, [work for work in works.values() if work.image])
     session = _Session(spec, progress)
     for entry in spec.refused:
         session.end(refuse(entry["notebook"], entry["code"], entry["message"]))
@@ -68,7 +74,8 @@ def validate(spec: Spec, progress: Callable[[dict], None], *, dry_run: bool = Fa
         session.run(pending)
     verdicts = tuple(session.verdicts[notebook] for notebook in sorted(session.verdicts))
     summary = summarize(verdicts)
-    return Outcome(verdicts, summary, bool(pending), fails(verdicts, summary), planned, session.warnings)
+    keys = {work.notebook: work.key for work in works.values()}
+    return Outcome(verdicts, summary, bool(pending), fails(verdicts, summary), planned, session.warnings, keys)
 
 
 class _Session:
@@ -79,6 +86,7 @@ class _Session:
         self._progress = progress
         cache_dir = spec.cache_dir or default_cache_dir()
         self._memory, self._store = Memory(cache_dir, spec.max_age), Store(cache_dir)
+        self._homeless = "" if spec.cache_dir else cache_warning(cache_dir)
         target = spec.target
         self._shared = target and Shared(target.cluster, target.namespace, spec.max_age)
         self._pace = Pace(len(spec.notebooks), progress)
@@ -90,7 +98,8 @@ class _Session:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What went wrong beside the notebooks."""
-        return (self._shared.trouble,) if self._shared and self._shared.trouble else ()
+        shared = self._shared.trouble if self._shared else ""
+        return tuple(trouble for trouble in (self._homeless, shared) if trouble)
 
     def unknown(self, works: list[Work], *, keep: bool) -> list[Work]:
         """Return the works that have to run; end those whose build failed, or whose verdict is known from before.
@@ -163,6 +172,9 @@ class _Session:
     def _run_in_pods(self, works: list[Work], number: int) -> None:
         if works and number == 1:
             works = self._longest_first(works)
+        if self._spec.delegate:
+            run_delegated(works, self._spec, self._take_answer)
+            return
         outputs = {work.key: (work, self._memory.workspace()) for work in works}
         requests = [(work.image, work.request(self._spec, output)) for work, output in outputs.values()]
         target = self._spec.target and replace(self._spec.target, round=number, secrets=self._spec.secrets)
@@ -185,24 +197,34 @@ class _Session:
 
     def _take(self, outputs: dict[str, tuple[Work, str]], result: RunResult) -> None:
         work, output = outputs[result.id]
-        verdict = _complete(self._judge(work, result), work)
+        self._settle(work, _complete(self._judge(work, result), work), output, lasting=result.reason not in PASSING)
+
+    def _take_answer(self, work: Work, answer: Answer) -> None:
+        output = self._memory.workspace()
+        if answer.executed is not None:
+            Path(output, EXECUTED).write_bytes(answer.executed)
+        lasting = answer.judged and answer.verdict.code not in PASSING  # codes of the table, by the same names
+        self._settle(work, _complete(answer.verdict, work), output, lasting=lasting)
+
+    def _settle(self, work: Work, verdict: Verdict, output: str, *, lasting: bool = True) -> None:
+        """lasting: the same work would have the same verdict again."""
         if verdict.retryable and work.attempt <= self._spec.retries:
             self._again.append(replace(work, attempt=work.attempt + 1))
         elif verdict.distribution and verdict.code == "missing_module" and len(work.found) < self._spec.repair:
             self._broken.append(replace(work, failed=verdict))
-            self.verdicts[work.notebook] = self._kept(work, verdict, output)
+            self.verdicts[work.notebook] = self._kept(work, verdict, output, lasting)
         else:
-            self.end(self._kept(work, verdict, output))
+            self.end(self._kept(work, verdict, output, lasting))
 
-    def _kept(self, work: Work, verdict: Verdict, output: str) -> Verdict:
+    def _kept(self, work: Work, verdict: Verdict, output: str, lasting: bool) -> Verdict:
         executed = Path(output, EXECUTED)
         for file in (executed, Path(output, "results.json")):
             if file.exists():
                 hide(file, self._secrets)
-        if verdict.retryable:  # the next call is to try again, so nothing is remembered
+        if verdict.retryable or not lasting:  # the next call is to try again, so nothing is remembered
             return replace(verdict, executed=str(executed) if executed.exists() else None)
         verdict = self._memory.keep(work.key, verdict, output)
-        if work.image and self._shared:
+        if work.image and self._shared and not self._spec.delegate:  # what an operator judges it keeps itself
             executed = Path(verdict.executed).read_bytes() if verdict.executed else None
             self._shared.keep(work.key, verdict, executed)
         return verdict

@@ -48,7 +48,8 @@ class Spec:
     repair: rounds of adding a missing module and running again. retries: runs again after an infrastructure failure.
     rerun: work that has a verdict from before: ``never``, ``failed`` (where that is a failure) or ``always``.
     target: where notebooks whose environment is an image are run, None without a cluster.
-    environment, secrets: variables handed to the notebooks; the values of secrets are hidden wherever text is shown.
+    delegate: an operator runs and judges these. environment, secrets: variables handed to the notebooks; the values of
+    secrets are hidden wherever text is shown.
     """
 
     path: Path
@@ -70,6 +71,7 @@ class Spec:
     fail_on: str = "never"
     cache_dir: str | None = None
     target: Target | None = None
+    delegate: bool = False
 
     def settings(self, notebook: str) -> Settings:
         """Return the settings of one notebook: the defaults with each override that names it."""

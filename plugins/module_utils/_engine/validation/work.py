@@ -91,6 +91,7 @@ def _work(spec: Spec, source: Source, notebook: str, result: EnvironmentResult, 
         limits=spec.limits.as_dict(),
         tier=resolution.tier if resolution else None,
         repair=spec.repair,
+        **_variables(spec, result),
     )
     return Work(
         notebook=notebook,
@@ -102,6 +103,15 @@ def _work(spec: Spec, source: Source, notebook: str, result: EnvironmentResult, 
         resolution=resolution,
         key=key,
     )
+
+
+def _variables(spec: Spec, result: EnvironmentResult) -> dict:
+    """Return what a pod has of variables: their values, or the names of the objects that hold them."""
+    if not spec.target or not result.environment or result.environment.kind != "image":
+        return {}
+    options = spec.target.options
+    found = {"env": options.env, "env_from": options.env_from, "credentials": options.credentials}
+    return {"pod": found} if any(found.values()) else {}
 
 
 def _digest(source: Source, root: Path, notebook: str) -> str:

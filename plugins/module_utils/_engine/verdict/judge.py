@@ -63,7 +63,7 @@ def judge(
                 first.cell if first else None,
             )
         )
-    warnings = [*(resolution.warnings if resolution else ()), *harmless]
+    warnings = [*(resolution.warnings if resolution else ()), *harmless, *result.warnings]
     base = _verdict(result, resolution, secrets, comparison)
     if not findings:
         return dataclasses.replace(base, status="succeeded", warnings=_clean_all(warnings, secrets))
@@ -113,7 +113,7 @@ def _failed_run(
 ) -> Verdict:
     base = _verdict(result, resolution, secrets, None)
     text = error_text(result.error)
-    warnings = tuple(resolution.warnings) if resolution else ()
+    warnings = (*(resolution.warnings if resolution else ()), *result.warnings)
     installs = [f"The installation in cell {item.cell} failed: {item.message}" for item in result.install_failures]
     at = f"Cell {result.cell}" if result.cell is not None else "The notebook"
     if result.reason in ("cell_error", "display_error"):

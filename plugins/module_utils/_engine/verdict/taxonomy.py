@@ -20,6 +20,7 @@ CATEGORIES = {
     "validation_output_failure": "The notebook runs, but its values are not the expected ones.",
     "validation_strict_mode_failure": "The notebook runs, but not as cleanly as strict mode asks.",
     "golden_mismatch": "The notebook runs, but its outputs differ from the golden notebook.",
+    "model_validation_failed": "A model that the notebooks call is not there, may not be asked, or predicts something else.",
     "cluster_error": "The cluster cannot be used as asked: the way to it, the login, or the permissions.",
     "infrastructure": "Nothing that the notebook can help; worth another try.",
 }
@@ -48,6 +49,7 @@ _SETUP = "environment_setup_failed"
 _CODE = "notebook_execution_failed"
 _OUTPUT = "validation_output_failure"
 _CLUSTER = "cluster_error"
+_MODEL = "model_validation_failed"
 _INFRA = "infrastructure"
 
 TABLE: tuple[Entry, ...] = (
@@ -89,6 +91,24 @@ TABLE: tuple[Entry, ...] = (
         _CONFIG,
         "The source of the notebooks cannot be fetched.",
         ("Check the address, the branch, tag or commit, and the credentials.",),
+        reasons=("source_unavailable",),
+    ),
+    Entry(
+        "source_unreachable",
+        _INFRA,
+        "The host of the source does not answer the pod.",
+        (
+            "Check the address and the way from the namespace to it: NetworkPolicies, proxies, DNS.",
+            "Or leave source out: then the source is carried to the pods by ConfigMaps.",
+        ),
+        retryable=True,
+        reasons=("source_unreachable",),
+    ),
+    Entry(
+        "results_unkept",
+        _SETUP,
+        "Results could not be written where they were to go besides.",
+        ("Do what the message says; the verdicts are known, and the next call tries again to write them.",),
     ),
     Entry(
         "golden_missing",
@@ -285,6 +305,37 @@ TABLE: tuple[Entry, ...] = (
         "The cluster refuses the pod of the notebook, or does not start its containers.",
         ("Do what the cluster's words ask for: a policy of the namespace, or an object that the pod names.",),
         reasons=("pod_refused",),
+    ),
+    Entry(
+        "operator_missing",
+        _CLUSTER,
+        "The cluster has no operator for notebooks.",
+        ("Deploy it with the playbook mlops.notebooks.operator.", "Or choose the executor job, which needs none."),
+    ),
+    Entry(
+        "operator_silent",
+        _INFRA,
+        "The operator does not do its work.",
+        (
+            "Look at the Deployment of the operator and its log, and whether it watches the namespace.",
+            "Or choose the executor job, which needs none.",
+        ),
+        retryable=True,
+    ),
+    Entry(
+        "validation_refused",
+        _SETUP,
+        "The cluster does not take the resource that asks the operator for a validation.",
+        (
+            "Do what the cluster's words ask for: a policy of the namespace, or a field that the operator there does not know.",
+        ),
+    ),
+    Entry(
+        "validation_lost",
+        _INFRA,
+        "The resource that asks the operator for a validation was deleted before there was a verdict.",
+        ("Find out who deleted it, and start the validation again.",),
+        retryable=True,
     ),
     Entry(
         "pod_unschedulable",
@@ -608,6 +659,66 @@ TABLE: tuple[Entry, ...] = (
         "Something in the cluster did not come about in time.",
         ("Look at the object that the message names, and give it more time.",),
         retryable=True,
+    ),
+    Entry(
+        "model_platform_missing",
+        _MODEL,
+        "What serves the model is not installed in the cluster.",
+        ("Install it, or correct the platform, group and kind of the model.",),
+    ),
+    Entry(
+        "model_not_found",
+        _MODEL,
+        "There is no such model in the namespace.",
+        ("Deploy the model, or correct its name, namespace or platform.",),
+    ),
+    Entry(
+        "model_not_ready",
+        _INFRA,
+        "The model is there and did not become ready in time.",
+        ("Look at the conditions and the pods of the object that the message names, or give it more time by timeout.",),
+        retryable=True,
+    ),
+    Entry(
+        "model_unreachable",
+        _INFRA,
+        "The model's server does not answer where it should.",
+        (
+            "Check the URL and the network between; addresses that end in .svc are known inside the cluster only.",
+            "Give the url that the model has where the module runs.",
+        ),
+        retryable=True,
+    ),
+    Entry(
+        "model_unhealthy",
+        _INFRA,
+        "The model's server answers that the model is not well.",
+        (
+            "Look at the log of the model's server.",
+            "Give served_name and health_path if they are others than the defaults.",
+        ),
+        retryable=True,
+    ),
+    Entry(
+        "model_prediction_failed",
+        _MODEL,
+        "The model does not predict from the test data.",
+        ("Check the test data, the api and predict_path against what the server speaks.",),
+    ),
+    Entry(
+        "model_prediction_mismatch",
+        _MODEL,
+        "The prediction is not the expected output.",
+        ("Find out whether the model or the expectation is wrong.", "Give a tolerance if the difference is harmless."),
+    ),
+    Entry(
+        "model_forbidden",
+        _MODEL,
+        "The model may not be looked at or asked.",
+        (
+            "Add its namespace to allowed_namespaces if that is meant.",
+            "Give the account the permissions that docs/models.md lists, and the server a token by token_variable.",
+        ),
     ),
     Entry(
         "validation_failed",

@@ -86,6 +86,7 @@ def main() -> None:
         ("Waiting for a cluster", run(runtime, "cluster/wait.py")),
         ("Requests to a cluster", run(runtime, "cluster/budgets.py")),
         ("Following a build", run(runtime, "cluster/builds.py")),
+        ("Notebooks in pods", run(runtime, "cluster/runs.py")),
     ]
     page = [
         "# Performance",

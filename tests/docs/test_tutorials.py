@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[2])]
-from pages import ROOT, blocks
+from pages import ROOT, blocks  # noqa: E402
 
-from tests.apiserver.actors.process import PATH, unavailable
-from tests.apiserver.server import ApiServer
+from tests.apiserver.actors.process import PATH, unavailable  # noqa: E402
+from tests.apiserver.server import ApiServer  # noqa: E402
 
 IMAGE = "registry.example.com/team/notebooks@sha256:" + "e" * 64
 BUILDER = "registry.access.redhat.com/ubi9/python-312:latest"

@@ -13,7 +13,8 @@ from ansible_collections.mlops.notebooks.plugins import module_utils
 
 COLLECTION = Path(next(iter(module_utils.__path__))).parents[1]
 WITH_ANSIBLE_CORE = {"ansible-core", "jinja2", "markupsafe"}
-OPTIONAL = {"openshift"}  # its absence is told in a sentence (tests/unit/cluster/test_login.py)
+# Their absence is told in a sentence (tests/unit/cluster/test_login.py, tests/unit/run_pods/test_results.py).
+OPTIONAL = {"openshift", "boto3", "botocore"}
 # program.py and inside.py run in the notebook's environment, and its requirements are those of the environment.
 FILES = [path for path in COLLECTION.glob("plugins/**/*.py") if path.name not in ("program.py", "inside.py")]
 

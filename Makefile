@@ -32,7 +32,7 @@ test: dev ## every gate below; stops at the first that fails
 lint: dev ## ruff, format, and the layers of the engine
 	@$(TOOL) ruff check --quiet --output-format concise .
 	@$(TOOL) ruff format --quiet --check .
-	@PYTHONPATH=$(INSTALLED) $(TOOL) lint-imports --no-cache --config pyproject.toml
+	@PYTHONPATH=$(INSTALLED):operator $(TOOL) lint-imports --no-cache --config pyproject.toml
 
 unit: dev ## unit tests against the installed collection, and their coverage; APT=1 installs Debian's registry (as root)
 	@APT=$(APT) $(PYTHON) scripts/debian.py docker-registry docker-registry
@@ -42,9 +42,9 @@ unit: dev ## unit tests against the installed collection, and their coverage; AP
 	@test -n "$(ARGS)" || COVERAGE_FILE=build/coverage $(TOOL) python -m coverage report --fail-under=95 --skip-covered \
 		--include='*/_engine/cluster/*'
 
-contract: dev ## what the tests rely on of a cluster: against the stand-in, or the cluster that KUBECONFIG names
+contract: dev ## what the tests rely on of a cluster: against the stand-in, or the cluster that KUBECONFIG names; the operator
 	@APT=$(APT) $(PYTHON) scripts/debian.py kubectl kubernetes-client
-	@$(TOOL) python -m pytest tests/contract $(ARGS)
+	@$(TOOL) python -m pytest tests/contract tests/operator $(ARGS)
 
 buildah: dev ## the steps of a build, by buildah and against a registry; APT=1 installs Debian's packages (as root)
 	@APT=$(APT) $(PYTHON) scripts/debian.py buildah buildah newuidmap uidmap docker-registry docker-registry
@@ -70,10 +70,10 @@ playbooks: dev ## the playbooks and rulebooks as a user calls them; APT=1 instal
 	@APT=$(APT) $(PYTHON) scripts/debian.py sshd openssh-server java default-jre-headless
 	@$(TOOL) python -m pytest tests/playbooks tests/eda --numprocesses 2 $(ARGS)
 
-integration: dev ## the modules as a playbook calls them, on each ansible-core that runs here; ARGS=target for one
+integration: dev ## the modules as a playbook calls them, on the oldest and newest ansible-core; ARGS=target for one
 	@$(PYTHON) scripts/matrix.py integration $(ARGS)
 
-sanity: dev ## ansible-test sanity, on each ansible-core that runs here; CORES=2.19 for one
+sanity: dev ## ansible-test sanity, on the oldest and newest ansible-core; CORES=2.19 for another
 	@$(PYTHON) scripts/matrix.py sanity $(ARGS)
 
 imports: dev ## the unit tests import on each ansible-core that runs here

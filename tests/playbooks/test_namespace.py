@@ -283,7 +283,7 @@ def test_level_run_validates_a_notebook_and_does_nothing_else(site, tmp_path):
         "environments": [{**made, "environment": environment}],
     }  # fmt: skip
     refused = on.run(user="joe", playbook=str(playbook), **given)
-    assert refused.status == 2 and 'User "joe" cannot create resource "jobs"' in refused.text.replace("\\", ""), (
+    assert refused.status == 2 and 'User "joe" cannot list resource "jobs"' in refused.text.replace("\\", ""), (
         refused.text
     )
     played = on.run(user="jane", playbook=str(playbook), **given)

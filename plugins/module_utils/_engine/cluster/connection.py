@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from .errors import ClusterError
 
+_CONNECTIONS = 100  # that threads keep between their requests; what is beyond makes a new one each time
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 # Options that the Configuration of the kubernetes package takes under a name of its own.
 _SETTINGS = {
@@ -67,6 +68,7 @@ def connect(auth: dict) -> Connection:
         configuration.api_key = {"authorization": f"Bearer {auth['api_key']}"}
         configuration.refresh_api_key_hook = None
     configuration.retries = False  # the room's own rules say what may be repeated
+    configuration.connection_pool_maxsize = _CONNECTIONS
     return Connection(configuration, namespace or "default", _impersonation(auth))
 
 

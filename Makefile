@@ -11,6 +11,9 @@ STEPS := lint changelog ansible-lint unit molecule+contract,docs,importer,import
 comma := ,
 GATES := $(subst $(comma), ,$(subst +, ,$(STEPS)))
 
+# Tests wait for much of their time, for kernels and for clusters that take theirs.
+WORKERS := $(shell expr $$(nproc) \* 3 / 2)
+
 .PHONY: help quickstart setup dev build test bench clean $(GATES)
 .DEFAULT_GOAL := help
 
@@ -37,7 +40,7 @@ lint: dev ## ruff, format, and the layers of the engine
 unit: dev ## unit tests against the installed collection, and their coverage; APT=1 installs Debian's registry (as root)
 	@APT=$(APT) $(PYTHON) scripts/debian.py docker-registry docker-registry
 	@rm -f build/coverage*
-	@COVERAGE_FILE=build/coverage $(TOOL) python -m pytest tests/unit --numprocesses auto \
+	@COVERAGE_FILE=build/coverage $(TOOL) python -m pytest tests/unit --numprocesses $(WORKERS) \
 		--cov=$(OURS)/plugins/module_utils/_engine --cov-report=term --cov-fail-under=90 $(ARGS)
 	@test -n "$(ARGS)" || COVERAGE_FILE=build/coverage $(TOOL) python -m coverage report --fail-under=95 --skip-covered \
 		--include='*/_engine/cluster/*'
@@ -68,7 +71,7 @@ molecule: dev ## a scenario for each role
 
 playbooks: dev ## the playbooks and rulebooks as a user calls them; APT=1 installs Debian's sshd and Java (as root)
 	@APT=$(APT) $(PYTHON) scripts/debian.py sshd openssh-server java default-jre-headless
-	@$(TOOL) python -m pytest tests/playbooks tests/eda --numprocesses 2 $(ARGS)
+	@$(TOOL) python -m pytest tests/playbooks tests/eda --numprocesses $(WORKERS) $(ARGS)
 
 integration: dev ## the modules as a playbook calls them, on the oldest and newest ansible-core; ARGS=target for one
 	@$(PYTHON) scripts/matrix.py integration $(ARGS)
@@ -76,7 +79,7 @@ integration: dev ## the modules as a playbook calls them, on the oldest and newe
 sanity: dev ## ansible-test sanity, on the oldest and newest ansible-core; CORES=2.19 for another
 	@$(PYTHON) scripts/matrix.py sanity $(ARGS)
 
-imports: dev ## the unit tests import on each ansible-core that runs here
+imports: dev ## the unit tests import on the oldest and newest ansible-core
 	@$(PYTHON) scripts/matrix.py import tests/unit
 
 browser: dev ## the HTML report in headless Chromium; APT=1 installs Debian's package (as root)

@@ -30,8 +30,8 @@ CORES = {
 # The oldest of ansible-core goes with the oldest of what we ask for.
 OLDEST = {"2.16": ["kubernetes==28.1.0"]}
 TREES = venvs.BUILD / "ansible-test"
-# The gates before them run on a middle one, that of the tools' environment; the ends are what is left to show.
-LEFT_OUT = {"sanity": ("2.19", "2.20"), "integration": ("2.19", "2.20")}
+# The other gates run on a middle one, that of the tools' environment; the ends are what is left to show.
+ENDS = ("2.16", "2.21")
 AT_ONCE = 2  # each leaves a processor idle for most of its time
 CACHE = Path("~/.ansible/test/cache").expanduser()
 GET_PIP = """\
@@ -60,11 +60,11 @@ def interpreters() -> dict[str, str]:
     return found
 
 
-def environments(gate: str) -> dict[str, Path]:
+def environments() -> dict[str, Path]:
     """An environment for each ansible-core that can run here; says which cannot, and why."""
     here = interpreters()
     made = {}
-    wanted = os.environ.get("CORES", "").split() or [core for core in CORES if core not in LEFT_OUT.get(gate, ())]
+    wanted = os.environ.get("CORES", "").split() or ENDS
     for core in wanted:
         python = next((here[version] for version in CORES[core] if version in here), None)
         if not python:
@@ -137,7 +137,7 @@ def run_gate(gate: str, core: str, venv: Path, words: list[str]) -> int:
 def main() -> int:
     gate, words = sys.argv[1], sys.argv[2:]
     setup.runtime()
-    made = environments(gate)
+    made = environments()
     if gate != "import":
         provide_key()
         for venv in made.values():

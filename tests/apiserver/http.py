@@ -98,7 +98,7 @@ class Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def start(self) -> None:
         # The interval is how long stopping takes, and each test stops a server.
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), name="listener", daemon=True)
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.01,), name="listener", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:

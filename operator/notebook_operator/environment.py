@@ -9,17 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.client import Cluster
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.builders import BUILDERS
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.image.base import digest_in
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.make import make
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.openshift.environments import (
-    DockerStrategy,
-    S2iStrategy,
-)
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.pods.buildah import BuildahStrategy
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.pods.shipwright import (
-    ShipwrightStrategy,
-)
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.pods.tekton import TektonStrategy
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.strategy import (
     BuildOptions,
     ImageOptions,
@@ -38,7 +30,6 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.verdict.ta
 from . import pod
 from .question import Question
 
-_STRATEGIES = (S2iStrategy, DockerStrategy, BuildahStrategy, ShipwrightStrategy, TektonStrategy)
 _TIMEOUT = 900.0  # seconds
 _CONTAINERFILES = ("Containerfile", "Dockerfile")
 # Keys of strategyConfig that the engine has under names of its own.
@@ -101,7 +92,7 @@ def built(
         timeout=pod.seconds(config.get("timeout")) or _TIMEOUT,
         cache_dir=cache_dir,
         progress=progress,
-        strategies=[kind(lambda code: entry(code).retryable) for kind in _STRATEGIES],
+        strategies=[kind(lambda code: entry(code).retryable) for kind in BUILDERS],
         clean=clean,
         cluster=cluster,
         namespace=namespace,

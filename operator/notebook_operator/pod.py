@@ -12,7 +12,6 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.run.pod.op
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_PATIENCE = 60.0  # seconds
 
 
 def seconds(duration: str | None) -> float | None:
@@ -40,7 +39,7 @@ def options(given: dict) -> PodOptions:
         volumes=tuple(given.get("volumes", ())),
         volume_mounts=tuple(given.get("volumeMounts", ())),
         queue=given.get("queue"),
-        patience=seconds(given.get("patience")) or _PATIENCE,
+        patience=seconds(given.get("patience")) or PodOptions.patience,
     )
     _check(given, found)
     return found

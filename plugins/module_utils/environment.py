@@ -19,16 +19,13 @@ from ansible.module_utils.common.text.formatters import human_to_bytes
 
 from ._ansible import PROGRESS_SPEC
 from ._ansible import main as run_module
+from ._engine.environment.builders import BUILDERS
 from ._engine.environment.buildlog import BuildLog
 from ._engine.environment.image.base import is_image
 from ._engine.environment.key import content_key
 from ._engine.environment.lines import parse, without_credentials
 from ._engine.environment.make import REUSE, make
-from ._engine.environment.openshift.environments import DockerStrategy, S2iStrategy
-from ._engine.environment.pods.buildah import BuildahStrategy
 from ._engine.environment.pods.prebuilt import PrebuiltStrategy
-from ._engine.environment.pods.shipwright import ShipwrightStrategy
-from ._engine.environment.pods.tekton import TektonStrategy
 from ._engine.environment.process import stream
 from ._engine.environment.store import Store
 from ._engine.environment.strategy import BuildOptions, Context, Detection, GitSource, ImageOptions, Plan, Strategy
@@ -44,7 +41,7 @@ __all__ = [
     "Store", "Strategy", "content_key", "main", "parse", "stream",
 ]  # fmt: skip
 
-_OWN = (S2iStrategy, DockerStrategy, BuildahStrategy, ShipwrightStrategy, TektonStrategy, PrebuiltStrategy)
+_OWN = (*BUILDERS, PrebuiltStrategy)
 _INSTALL_FAILED = "dependency_install_failed"
 
 ARGUMENT_SPEC = {

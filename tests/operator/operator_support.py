@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "unit" / "run_pods")]
 from pod_run_support import IMAGE, ApiServer, Site, grant, image, namespace, repository, unavailable  # noqa: E402
 
-from tests.apiserver.actors.validator import DEFINITION, PLURAL, yaml  # noqa: E402
+from tests.apiserver.actors.validator import PLURAL, define  # noqa: E402
 
 __all__ = [
     "account",
@@ -34,12 +34,6 @@ __all__ = [
     "unavailable",
 ]
 URL = "https://git.example.com/team/notebooks.git"
-
-
-def define(server) -> None:
-    """Bring the definition of NotebookValidationJob into the cluster."""
-    definition = yaml.safe_load(DEFINITION.read_text(encoding="utf-8"))
-    server.system.create("customresourcedefinitions.apiextensions.k8s.io", definition)
 
 
 def account(server) -> str:

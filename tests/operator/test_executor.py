@@ -8,9 +8,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from operator_support import ApiServer, Operator, Site, define, image, namespace, repository, unavailable
-from test_executors import OVERRIDES, TABLE, URL
-from test_executors import _golden as golden
+from operator_support import ApiServer, Operator, Site, define, image, namespace, unavailable
+from test_executors import OVERRIDES, TABLE, URL, repository_of
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +26,8 @@ def verdicts():
 
 
 def _by_the_operator(site: Site) -> dict:
-    source = site.directory / "source"
-    for name, (cells, _said) in TABLE.items():
-        site.notebook(f"notebooks/{name}", *cells)
-    golden(source / "notebooks" / "golden" / "differs.ipynb")
-    (source / "notebooks" / "data.txt").write_text("beside it")
-    git = {"url": URL, "ref": repository(source), "path": "notebooks"}
-    operator = Operator(site.server, site.directory, {URL: str(source)})
+    git = repository_of(site)
+    operator = Operator(site.server, site.directory, {URL: str(site.directory / "source")})
     operator.start()
     try:
         found = site.validate(

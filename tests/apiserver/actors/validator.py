@@ -50,10 +50,15 @@ class Steering:
     gate: Callable[[], object] = bool
 
 
-def install(server, **steering) -> Steering:
-    """Let a server have the operator; what is returned steers it while it works."""
+def define(server) -> None:
+    """Bring the definition of NotebookValidationJob into the cluster."""
     definition = yaml.safe_load(DEFINITION.read_text(encoding="utf-8"))
     server.system.create("customresourcedefinitions.apiextensions.k8s.io", definition)
+
+
+def install(server, **steering) -> Steering:
+    """Let a server have the operator; what is returned steers it while it works."""
+    define(server)
     steers = Steering(**steering)
     server.add_actors(functools.partial(Validator, steers=steers))
     return steers

@@ -51,13 +51,8 @@ def verdicts():
 
 
 def _by_each(site: Site) -> dict:
-    source = site.directory / "source"
-    for name, (cells, _said) in TABLE.items():
-        site.notebook(f"notebooks/{name}", *cells)
-    _golden(source / "notebooks" / "golden" / "differs.ipynb")
-    (source / "notebooks" / "data.txt").write_text("beside it")
-    git = {"url": URL, "ref": repository(source), "path": "notebooks"}
-    validator.install(site.server, repositories={URL: str(source)})
+    git = repository_of(site)
+    validator.install(site.server, repositories={URL: str(site.directory / "source")})
     made = _environment(site.directory / "cache")
     common = {"root": "notebooks", "overrides": OVERRIDES, "rerun": "always", "workers": len(TABLE), "timeout": 120}
     results = {
@@ -66,6 +61,16 @@ def _by_each(site: Site) -> dict:
         "operator": site.validate(*TABLE, executor="operator", source=git, **common),
     }
     return {executor: result["by_name"] for executor, result in results.items()}
+
+
+def repository_of(site: Site) -> dict:
+    """Write the notebooks of the table, and what belongs to them; return where git has them, as the option source."""
+    source = site.directory / "source"
+    for name, (cells, _said) in TABLE.items():
+        site.notebook(f"notebooks/{name}", *cells)
+    _golden(source / "notebooks" / "golden" / "differs.ipynb")
+    (source / "notebooks" / "data.txt").write_text("beside it")
+    return {"url": URL, "ref": repository(source), "path": "notebooks"}
 
 
 def _environment(cache: Path) -> dict:

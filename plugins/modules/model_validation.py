@@ -258,6 +258,15 @@ models:
     duration:
       description: Seconds.
       type: float
+    version:
+      description: Version that the object or the server tells; null where neither does.
+      type: str
+    resources:
+      description: What the container of the model asks for, C(cpu), C(memory) and C(gpu), as far as the object says it.
+      type: dict
+    predicted:
+      description: The prediction from the test data as JSON, cut where it is long; null where there is none.
+      type: str
   sample:
     - name: fraud
       namespace: ml-checks
@@ -275,6 +284,9 @@ models:
         prediction: {status: failed, message: "The prediction of ml-checks/fraud is 0 at $[1], expected 1."}
       url: http://fraud.ml-checks.example.com
       duration: 0.21
+      version: fraud-predictor-00003
+      resources: {cpu: "1", memory: 2Gi}
+      predicted: "[0, 0]"
 failed_models:
   description: The models that failed, as C(namespace/name).
   returned: success

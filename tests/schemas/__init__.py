@@ -10,6 +10,7 @@ VERSIONS = ("1.30.0", "1.36.0")  # of Kubernetes: the oldest and the newest that
 _TABLES = {
     "build.openshift.io": "openshift",
     "image.openshift.io": "openshift",
+    "monitoring.coreos.com": "monitoring",
     "tekton.dev": "tekton",
     "shipwright.io": "shipwright",
 }

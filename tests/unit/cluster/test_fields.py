@@ -114,3 +114,10 @@ def test_only_what_was_applied_by_the_manager_to_the_object_itself_counts():
     assert owned({"metadata": {"managedFields": entries}}, "us") is None
     entries.append({"manager": "us", "operation": "Apply", "fieldsV1": {"f:data": {"f:c": {}}}})
     assert owned({"metadata": {"managedFields": entries}}, "us") == {"f:data": {"f:c": {}}}
+
+
+def test_an_owner_reference_is_owned_as_a_whole():
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": "a", "uid": "u"}
+    tree = {"f:metadata": {"f:ownerReferences": {'k:{"uid":"u"}': {}}}}
+    assert covers(tree, {"metadata": {"name": "b", "ownerReferences": [owner]}})
+    assert not covers(tree, {"metadata": {"name": "b", "ownerReferences": [{**owner, "uid": "v"}]}})

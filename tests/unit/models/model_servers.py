@@ -39,7 +39,7 @@ class Server:
     """A server on a free port. state: ``ready``, or ``loading`` while it answers 503 to anything.
 
     loads_in: answers that it takes until it is ready. token: bearer token that it demands. routes: by method and the beginning
-    of the path. seen: what was asked, as ``METHOD path``; bodies and headers likewise.
+    of the path. seen: what was asked, as ``METHOD path``; bodies, tokens and hosts likewise.
     """
 
     routes: dict[tuple[str, str], str] = {}
@@ -50,6 +50,7 @@ class Server:
         self.seen: list[str] = []
         self.bodies: list[object] = []
         self.tokens: list[str | None] = []
+        self.hosts: list[str | None] = []
         self._lock = threading.Lock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         scheme = "http"
@@ -98,6 +99,7 @@ class Server:
 
             def do_GET(self):
                 length = int(self.headers.get("Content-Length") or 0)
+                server.hosts.append(self.headers.get("Host"))
                 status, headers, body = server.answer(
                     self.command, self.path, self.rfile.read(length), self.headers.get("Authorization")
                 )

@@ -7,6 +7,12 @@ import threading
 
 import model_servers as servers
 import pytest
+from ansible_collections.mlops.notebooks.plugins.module_utils import _models
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.client import Cluster
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.errors import ClusterError
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.models import resource
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.models.check import check
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.models.spec import request_of
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.platform.permissions import (
     needs_of,
     role_rules,
@@ -269,3 +275,112 @@ def test_the_permissions_that_are_listed_for_models_are_enough(busy_site, serve,
     assert found[0]["status"] == "succeeded", found[0]
     assert found[1]["checks"]["resource"]["status"] == "passed", found[1]
     assert found[1]["url"] == "http://door.team.svc:8000"
+
+
+# --- what the object and the server tell of the model
+
+
+@pytest.mark.parametrize(
+    ("metadata", "more", "version"),
+    [
+        ({"labels": {"app.kubernetes.io/version": "7"}}, {}, "7"),
+        ({}, {"components": {"predictor": {"latestReadyRevision": "sums-predictor-00003"}}}, "sums-predictor-00003"),
+        ({}, {"components": "of another kind"}, None),
+    ],
+)
+def test_version_and_resources_are_told_as_far_as_the_object_has_them(site, serve, validate, metadata, more, version):
+    server, amounts = (
+        serve(servers.KServeV1),
+        {"requests": {"cpu": 2, "memory": "4Gi"}, "limits": {"nvidia.com/gpu": 1}},
+    )
+    site.model("kserve", {**READY, "url": server.url, **more})
+    plural = f"{KSERVE[2]}.{KSERVE[0]}"
+    model = {"spec": {"predictor": {"model": {"resources": amounts}}}, "metadata": metadata}
+    site.server.system.patch(plural, "team", servers.MODEL, model)
+    found = validate(asked(), **site.auth())["models"][0]
+    assert (found["version"], found["predicted"]) == (version, "[3, 7]")
+    assert found["resources"] == {"cpu": "2", "memory": "4Gi", "gpu": "1"}
+
+
+def test_what_tells_nothing_of_itself_has_no_resources(site, validate):
+    site.model("kserve", READY)
+    found = validate(asked(), **site.auth())["models"][0]
+    assert (found["version"], found["resources"], found["predicted"]) == (None, {}, None)
+
+
+# --- who asks at the word of others
+
+
+class Way:
+    """Names lead to this machine, and where an object says that it is elsewhere it is not believed."""
+
+    def refusal(self, url, namespace):
+        return f"is not for {namespace}" if "evil" in url else None
+
+    def address(self, host, port, namespace):
+        return "127.0.0.1"
+
+
+@pytest.fixture
+def look(site):
+    """`look(model)`: the verdict on a model, asked by a way."""
+    with Cluster(site.auth()) as cluster:
+
+        def run(timeout: float = 5, **more):
+            params = {
+                "models": [asked(**more)],
+                "allowed_namespaces": [],
+                "timeout": timeout,
+                "checks": ["resource", "health"],
+                "phase": "before",
+            }
+            request = request_of(params, "team", cluster=True)
+            return check(request, cluster, _models._KNOWN, way=Way(), outage=True)[0]
+
+        run.cluster = cluster
+        yield run
+
+
+def test_a_name_is_asked_where_the_way_leads_and_by_its_name(site, serve, look):
+    server = serve(servers.KServeV1)
+    port = server.url.rpartition(":")[2]
+    site.model(
+        "kserve", {**READY, "url": "http://evil.example.com", "address": {"url": f"http://sums.team.svc:{port}"}}
+    )
+    found = look()
+    assert (found.status, found.url) == ("succeeded", f"http://sums.team.svc:{port}"), found
+    assert server.hosts == [f"sums.team.svc:{port}"]
+
+
+def test_a_model_that_is_nowhere_else_is_forbidden(site, look):
+    site.model("kserve", {**READY, "url": "http://evil.example.com", "address": "of another kind"})
+    found = look()
+    assert found.code == "model_forbidden" and found.cause == "http://evil.example.com is not for team."
+    assert look(url="http://evil.example.com", resource=False, name="other").code == "model_forbidden"
+
+
+@pytest.mark.parametrize(("name", "status"), [("127.0.0.1", "succeeded"), ("sums.team.svc", "failed")])
+def test_a_certificate_is_that_of_the_name(site, serve, look, certificate, name, status):
+    server = serve(servers.KServeV1, certificate=certificate)
+    url = f"https://{name}:{server.url.rpartition(':')[2]}"
+    found = look(url=url, resource=False, ca_file=certificate[0], timeout=1)
+    assert found.status == status, found
+    assert status == "succeeded" or "certificate" in found.cause
+
+
+def test_an_outage_of_the_api_server_is_told_to_who_tries_again(site, look, monkeypatch):
+    site.model("kserve", READY)
+
+    def unwell(*_arguments, **_more):
+        raise ClusterError("It does not answer.", "cluster_unavailable", status=503)
+
+    monkeypatch.setattr(resource, "wait", unwell)
+    with pytest.raises(ClusterError):
+        look()
+
+
+def test_what_was_installed_meanwhile_is_seen_after_asking_anew(site, look):
+    assert look().code == "model_platform_missing"
+    site.model("kserve", READY)
+    look.cluster.rediscover()
+    assert look(timeout=0.5).code != "model_platform_missing"

@@ -11,6 +11,7 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environmen
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.pods.buildah import BuildahStrategy
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.strategy import BuildOptions, Context
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.stop import Stop, Stopped
 from cluster_support import auth
 from conformance import check_strategy
 from pod_support import BASE, DIGEST, REPOSITORY, need, retryable
@@ -118,6 +119,19 @@ def test_a_build_that_takes_too_long_is_stopped(jobs):
     jobs.server.pod_rules.add({"name": "*", "seconds": 60})
     (made,) = jobs.make(timeout=1)
     assert made.build.reason == "build_timeout", made.build.message
+
+
+def test_a_stop_removes_what_was_begun_and_lets_nothing_begin(jobs):
+    def ask(event):
+        if "started" in event["text"]:
+            stop.ask()
+
+    stop = Stop()
+    jobs.server.pod_rules.add({"name": "*", "seconds": 60})
+    for _attempt in range(2):
+        with pytest.raises(Stopped):
+            jobs.make(progress=ask, stop=stop)
+    assert jobs.list("jobs.batch") == [] and len(jobs.server.journal.entries(r"/jobs\b", verb="create")) == 1
 
 
 def test_a_failure_that_may_pass_is_tried_again(jobs):

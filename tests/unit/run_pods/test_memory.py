@@ -108,11 +108,12 @@ def test_a_namespace_that_may_not_be_read_is_done_without_and_said(site):
 def test_the_next_call_takes_up_what_still_runs_and_starts_only_the_rest(site):
     """A call is killed after its first result: what it began is not begun again, whatever is asked for beside it."""
     given = [site.notebook(name, "1") for name in ("a.ipynb", "b.ipynb", "c.ipynb")]
-    site.server.faults.add("status", "/log", status=400, count=0, after=1)
+    for index in ("1", "2"):  # they have not begun when the first result falls
+        later = {"start_seconds": 1.5, "results": {"*": "completed"}}
+        site.server.pod_rules.add({"labels": {"batch.kubernetes.io/job-completion-index": index}, **later})
     with pytest.raises(KeyboardInterrupt):
         interrupted_after_a_verdict(site, given)
     assert len(site.server.system.list("jobs.batch", "team")) == 1
-    site.server.faults.clear()
     site.server.journal.clear()
     found = site.validate(*given, site.notebook("d.ipynb", "1"))
     assert {one["status"] for one in found["verdicts"]} == {"succeeded"}

@@ -16,6 +16,7 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environmen
 )
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.strategy import Context
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.stop import Stop, Stopped
 from cluster_support import auth, http
 from image_support import BASE, BUILDER, DIGESTS, bring, config, hook, need
 
@@ -142,6 +143,20 @@ def test_an_interrupted_build_is_cancelled_and_the_next_one_succeeds(openshift):
     assert tags(openshift) == []
     (made,) = bring(openshift)
     assert made.build.phase == "Complete" and made.build.name.endswith("-2")
+
+
+def test_a_stop_cancels_what_was_begun_and_lets_nothing_begin(openshift):
+    def ask(event):
+        if "started" in event["text"]:
+            stop.ask()
+
+    stop = Stop()
+    openshift.server.pod_rules.add({"name": "*-1-build", "seconds": 60})
+    (made,) = bring(openshift, progress=ask, stop=stop)
+    assert made.build.reason == "build_cancelled", made.build.message
+    with pytest.raises(Stopped):
+        bring(openshift, stop=stop)
+    assert len(openshift.server.system.list("builds.build.openshift.io", "team")) == 1
 
 
 @pytest.mark.parametrize(("reuse", "phase"), [("if-exists", "Cached"), ("verify", "Cached"), ("never", "Complete")])

@@ -267,6 +267,10 @@ class Cluster:
     def _discover(self, path: str, accept: str) -> dict:
         return self.request("GET", path, accept=accept)
 
+    def rediscover(self) -> None:
+        """Forget what the server serves, for who asks again after something may have been installed."""
+        self.discovery = Discovery(self._discover)
+
     def read(self, response, what: str) -> dict:
         """Return the JSON object of an open response of ``send``. Raises ClusterError where it breaks off or is none."""
         from urllib3.exceptions import HTTPError

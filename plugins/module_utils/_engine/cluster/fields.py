@@ -51,6 +51,8 @@ def _holds_item(tree: dict, item) -> bool:
         if name.startswith("k:"):
             key = json.loads(name[2:])
             # Part of a key may be a default that the manifest leaves out, such as the protocol of a port.
-            if all(item.get(part, expected) == expected for part, expected in key.items()) and _covers(inner, item):
+            # Without fields of its own an item is owned as a whole, as an owner reference is.
+            fits = all(item.get(part, expected) == expected for part, expected in key.items())
+            if fits and (not inner or _covers(inner, item)):
                 return True
     return False

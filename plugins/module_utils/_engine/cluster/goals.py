@@ -25,7 +25,7 @@ class Outcome(Value):
 
 PENDING = Outcome("pending")
 REACHED = Outcome("reached")
-_DELETED = Outcome("failed", "Deleted", "It was deleted before it got there.")
+DELETED = Outcome("failed", "Deleted", "It was deleted before it got there.")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Goal:
 
     judge: Callable[[dict], Outcome]
     absent: Outcome = PENDING
-    deleted: Outcome = _DELETED
+    deleted: Outcome = DELETED
 
 
 def condition(wanted: str, failure: str | None = None, status: str = "True") -> Goal:

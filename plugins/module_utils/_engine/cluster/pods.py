@@ -68,6 +68,15 @@ def container_has_ended(pod: dict, name: str) -> bool:
     return has_ended(pod) or any(one == name and "terminated" in state for one, state in _states(pod))
 
 
+def image_of(pod: dict, name: str) -> str | None:
+    """Return the image that a container of it runs or ran in, by digest, None where that is not known."""
+    status = pod.get("status") or {}
+    told = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    found = next((one.get("imageID") or "" for one in told if one["name"] == name), "")
+    found = found.rpartition("://")[2]  # as dockershim's successor has it: docker-pullable://
+    return found if "@sha256:" in found else None
+
+
 def held_up(pod: dict) -> tuple[str, str] | None:
     """Return what keeps its containers from starting (``image``, ``config`` or ``place``) with the cluster's words, if something does."""
     for name, state in _states(pod):

@@ -11,6 +11,7 @@ from ..cluster.client import Cluster
 from ..cluster.deadline import Deadline
 from ..values.environment import Build, Environment
 from ..values.resolution import Resolution
+from ..values.stop import Stop
 from .buildlog import BuildLog
 
 _UNLIMITED = 86400.0  # seconds
@@ -78,6 +79,7 @@ class Context:
     shared_namespace: a further one whose images are taken, and never made.
     git: the source, where the cluster fetches it. repository: where images are pushed to, without a tag, for strategies that
     push to a registry. push_secret: name of the Secret (``kubernetes.io/dockerconfigjson``) for it. image, build: see there.
+    stop: cancels what was begun here in the cluster, from another thread; nothing is begun any more.
     """
 
     cache_dir: str
@@ -95,6 +97,7 @@ class Context:
     push_secret: str | None = None
     image: ImageOptions = ImageOptions()
     build: BuildOptions = BuildOptions()
+    stop: Stop = field(default_factory=Stop)
 
     def deadline(self) -> Deadline:
         """Return when a build that begins now has to have ended; without a limit that is a day away."""

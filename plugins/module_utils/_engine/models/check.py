@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from ..cluster.client import Cluster
@@ -15,48 +17,76 @@ from ..cluster.errors import ClusterError
 from ..values.model import CHECKS, Check, Checks, ModelVerdict
 from . import resource
 from .compare import difference
-from .protocols import Unreadable
-from .resource import Failed, Known
+from .protocols import Unreadable, version
+from .resource import Failed, Known, Way
 from .spec import NOTHING, Model, Request
 from .transport import Answer, NoAnswer, Server
 
-_AT_ONCE = 8
+AT_ONCE = 8
 _SHOWN = 200  # characters of an answer
+_PREDICTED = 2000  # characters of a prediction
 _HTTP_CODES = {401: "model_forbidden", 403: "model_forbidden"}
 
 
-def check(request: Request, cluster: Cluster | None, known: Known) -> tuple[ModelVerdict, ...]:
+def check(
+    request: Request,
+    cluster: Cluster | None,
+    known: Known,
+    *,
+    way: Way | None = None,
+    stop: threading.Event | None = None,
+    outage: bool = False,
+) -> tuple[ModelVerdict, ...]:
     """Return one verdict a model, in their order; what befalls a model is a verdict, never an exception.
 
-    cluster: None where none is named; then only what has a URL is asked.
+    cluster: None where none is named; then only what has a URL is asked. way: which servers may be asked, None for any.
+    stop: set by who is not interested any more. outage: an API server that does not answer is raised as ClusterError.
     """
     if not request.models:
         return ()
-    stop = threading.Event()
-    with ThreadPoolExecutor(min(_AT_ONCE, len(request.models))) as threads:
+    stop = stop or threading.Event()
+    with ThreadPoolExecutor(min(AT_ONCE, len(request.models))) as threads:
         try:
             return tuple(
-                threads.map(lambda model: _Checking(model, request.checks, cluster, known, stop).run(), request.models)
+                threads.map(
+                    lambda model: _Checking(model, request.checks, cluster, known, stop, way, outage).run(),
+                    request.models,
+                )
             )
         except BaseException:
             stop.set()
             raise
 
 
+@dataclass(frozen=True)
+class _Until(Deadline):
+    """A deadline that is over at once where nobody is interested any more."""
+
+    stop: threading.Event
+
+    def left(self) -> float:
+        return 0.0 if self.stop.is_set() else super().left()
+
+
 class _Checking:
     """The checks of one model, in their order: the first that fails decides, and those after it are skipped."""
 
     def __init__(
-        self, model: Model, wanted: tuple[str, ...], cluster: Cluster | None, known: Known, stop: threading.Event
-    ):
+        self, model: Model, wanted: tuple[str, ...], cluster: Cluster | None, known: Known, stop: threading.Event,
+        way: Way | None, outage: bool,
+    ):  # fmt: skip
         self._model = model
         self._wanted = wanted
         self._cluster = cluster if model.kind else None
         self._known = known
         self._stop = stop
+        self._way = way
+        self._outage = outage
         self._found: dict | None = None
         self._url = model.url
-        self._deadline = Deadline.after(model.timeout)
+        self._version: str | None = None
+        self._predicted: str | None = None
+        self._deadline = _Until(time.monotonic() + model.timeout, stop)
 
     def run(self) -> ModelVerdict:
         began = time.monotonic()
@@ -78,6 +108,8 @@ class _Checking:
                 except Failed as error:
                     failure = (error.code, self._clean(error.message))
                 except ClusterError as error:
+                    if self._outage and error.transient:
+                        raise
                     refused = resource.refused(error)
                     failure = (refused.code, refused.message)
                 if failure:
@@ -94,6 +126,9 @@ class _Checking:
             cause=failure[1] if failure else None,
             url=self._url,
             duration=round(time.monotonic() - began, 3),
+            version=self._version or (resource.version_of(self._found) if self._found else None),
+            resources=resource.resources_of(self._found) if self._found else {},
+            predicted=self._predicted,
         )
 
     def _platform(self) -> Check:
@@ -128,7 +163,12 @@ class _Checking:
         if not self._url:
             if not self._cluster:
                 raise Failed("model_unreachable", f"Nothing tells where {self._model.title} answers: give url.")
-            self._url = resource.url_of(self._cluster, self._model, self._object(), self._known, self._deadline)
+            self._url = resource.url_of(
+                self._cluster, self._model, self._object(), self._known, self._deadline, self._way
+            )
+        refusal = self._way.refusal(self._url, self._model.namespace) if self._way else None
+        if refusal:
+            raise Failed("model_forbidden", f"{self._url} {refusal}.")
         return self._url
 
     def _health(self) -> Check:
@@ -139,8 +179,10 @@ class _Checking:
         answer = self._ask(url)
         if not 200 <= answer.status < 300:
             raise Failed(self._code(answer, "model_unhealthy"), f"{url} answers {answer.status}{self._quote(answer)}.")
+        told = _json_or_none(answer)
+        self._version = version(told)
         if not self._model.own_health:
-            fault = self._model.api.unwell(_json_or_none(answer), self._model.served)
+            fault = self._model.api.unwell(told, self._model.served)
             if fault:
                 raise Failed("model_unhealthy", f"{url} {fault}.")
         return Check("passed", f"{url} answers {answer.status}.")
@@ -164,6 +206,7 @@ class _Checking:
             found = self._selected(body) if model.select else model.api.prediction(body)
         except Unreadable as error:
             raise Failed("model_prediction_failed", f"{url} {error}{self._quote(answer)}.") from None
+        self._predicted = self._clean(json.dumps(found, ensure_ascii=False)[: 4 * _PREDICTED])[:_PREDICTED]
         if model.expected is NOTHING:
             return Check("passed", "It predicts from the test data; no expected output is given.")
         fault = difference(model.expected, found, model.tolerance)
@@ -184,8 +227,9 @@ class _Checking:
 
     def _ask(self, url: str, body: object = None) -> Answer:
         try:
+            way = functools.partial(self._way.address, namespace=self._model.namespace) if self._way else None
             with Server(
-                self._model.token, self._model.ca_file, self._model.verify, self._deadline, self._stop
+                self._model.token, self._model.ca_file, self._model.verify, self._deadline, self._stop, way
             ) as server:
                 return server.ask(url, body)
         except NoAnswer as error:

@@ -83,6 +83,15 @@ def _tensorflow_unwell(body: object, _model: str) -> str | None:
     )
 
 
+def version(body: object) -> str | None:
+    """Return the version of a model that a health answer tells, None where it tells none."""
+    versions = body.get("model_version_status") if isinstance(body, dict) else None
+    for one in versions if isinstance(versions, list) else ():
+        if isinstance(one, dict) and one.get("state") == "AVAILABLE" and isinstance(one.get("version"), (str, int)):
+            return str(one["version"])
+    return None
+
+
 # --- Open Inference Protocol (KServe v2, Triton, Seldon Core 2, MLServer)
 def _tensors(data: object, _model: str) -> object:
     if isinstance(data, dict) and "inputs" in data:

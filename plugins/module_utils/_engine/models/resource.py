@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from ..cluster.client import Cluster
@@ -13,6 +14,7 @@ from ..cluster.discovery import Resource
 from ..cluster.errors import ClusterError
 from ..cluster.goals import PENDING, REACHED, Goal, Outcome, condition
 from ..cluster.wait import wait
+from .protocols import PLATFORMS
 from .spec import Model
 
 _ABSENT = Outcome("failed", "NotFound")
@@ -41,31 +43,46 @@ class Known:
     ports: dict[str, tuple[int, ...]]
 
 
+class Way(Protocol):
+    """Which servers may be asked, for who asks at the word of others."""
+
+    def refusal(self, url: str, namespace: str) -> str | None:
+        """Return why a URL may not be asked for a model of the namespace, None where it may; ends a sentence that begins with it."""
+
+    def address(self, host: str, port: int, namespace: str) -> str:
+        """Return the address to connect to. Raises Failed where it may not be asked, OSError where the name is not known."""
+
+
 def platform(cluster: Cluster, model: Model, known: Known) -> str:
     """Return how it was told that the platform is there; "" where only the image of the model can tell.
 
     Raises Failed where it is not.
     """
-    if model.group == "apps":
+    return served(cluster, model.platform, model.group, known, f" of {model.title}")
+
+
+def served(cluster: Cluster, name: str, group: str, known: Known, whose: str = "") -> str:
+    """The same of a platform by its name and the API group of its models. whose: ends a sentence, such as `` of team/fraud``."""
+    if group == "apps":
         return ""
-    _demand(cluster, model, (model.group,))
-    if model.platform == "openshift-ai" and model.group == model.kind_of_platform.group:
-        _demand(cluster, model, known.groups[model.platform])
-    return f"The server serves {model.group}."
+    _demand(cluster, name, (group,), whose)
+    if name == "openshift-ai" and group == PLATFORMS[name].group:
+        _demand(cluster, name, known.groups[name], whose)
+    return f"The server serves {group}."
 
 
-def _demand(cluster: Cluster, model: Model, groups: tuple[str, ...]) -> None:
-    served = [cluster.discovery.serves(group) for group in groups]
+def _demand(cluster: Cluster, name: str, groups: tuple[str, ...], whose: str) -> None:
+    found = [cluster.discovery.serves(group) for group in groups]
     named = " or ".join(groups)
-    if not any(served) and None in served:
+    if not any(found) and None in found:
         raise Failed(
             "model_forbidden",
             f"Whether the server serves {named} cannot be seen: discovery is denied, or a part of it is down.",
         )
-    if not any(served):
+    if not any(found):
         raise Failed(
             "model_platform_missing",
-            f"The server does not serve {named}, so {model.platform} is not there: install it, or correct the platform of {model.title}.",
+            f"The server does not serve {named}, so {name} is not there: install it, or correct the platform{whose}.",
         )
 
 
@@ -146,14 +163,22 @@ def image_of(found: dict, model: Model, known: Known) -> tuple[bool, str]:
     )
 
 
-def url_of(cluster: Cluster, model: Model, found: dict, known: Known, deadline: Deadline) -> str:
-    """Return where the model answers: what its status says, else its Service. Raises Failed where neither is there."""
-    status = found.get("status") or {}
-    told = status.get("url") or (status.get("address") or {}).get("url")
-    if isinstance(told, str) and urlsplit(told).scheme in ("http", "https"):
+def url_of(
+    cluster: Cluster, model: Model, found: dict, known: Known, deadline: Deadline, way: Way | None = None
+) -> str:
+    """Return where the model answers: what its status says, else its Service. Raises Failed where neither is there.
+
+    way: what may not be asked is no place of it.
+    """
+    refusal = None
+    for told in _told(found.get("status") or {}):
         # The address of Seldon is that of its predictions.
         path = (model.predict_path or "").replace("{model}", model.served)
-        return told.rstrip("/").removesuffix(path).rstrip("/")
+        url = told.rstrip("/").removesuffix(path).rstrip("/")
+        why = way.refusal(url, model.namespace) if way else None
+        if why is None:
+            return url
+        refusal = refusal or f"{url} {why}."
     services = f"/api/v1/namespaces/{model.namespace}/services"
     if model.kind == "Deployment":
         labels = found.get("spec", {}).get("template", {}).get("metadata", {}).get("labels") or {}
@@ -169,10 +194,55 @@ def url_of(cluster: Cluster, model: Model, found: dict, known: Known, deadline: 
         )
         if port:
             return f"http://{service['metadata']['name']}.{model.namespace}.svc:{port}"
+    if refusal:
+        raise Failed("model_forbidden", refusal)
     raise Failed(
         "model_unreachable",
         f"Neither the status of {model.kind} {model.title} nor a Service tells where it answers: give url.",
     )
+
+
+def _told(status: dict) -> list[str]:
+    address = status.get("address")
+    urls = (status.get("url"), address.get("url") if isinstance(address, dict) else None)
+    return [url for url in urls if isinstance(url, str) and _scheme(url) in ("http", "https")]
+
+
+def _scheme(url: str) -> str:
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        return ""
+
+
+def version_of(found: dict) -> str | None:
+    """Return the version that the object tells of its model, None where it tells none."""
+    labels = found.get("metadata", {}).get("labels") or {}
+    components = (found.get("status") or {}).get("components")
+    predictor = components.get("predictor") if isinstance(components, dict) else None
+    revision = predictor.get("latestReadyRevision") if isinstance(predictor, dict) else None  # KServe
+    told = labels.get("app.kubernetes.io/version") or revision
+    return told if isinstance(told, str) else None
+
+
+def resources_of(found: dict) -> dict[str, str]:
+    """Return what the model's container asks for (``cpu``, ``memory``, ``gpu``), as far as the object says it."""
+    for container in _containers(found.get("spec") or {}):
+        given = container.get("resources") or {}
+        amounts = {**(given.get("limits") or {}), **(given.get("requests") or {})}
+        gpu = next((amount for name, amount in amounts.items() if name.endswith("/gpu")), None)
+        asked = {"cpu": amounts.get("cpu"), "memory": amounts.get("memory"), "gpu": gpu}
+        if any(asked.values()):
+            return {name: str(amount) for name, amount in asked.items() if amount}
+    return {}
+
+
+def _containers(spec: dict) -> list[dict]:
+    """Return the containers of a Deployment, or of an InferenceService, whose model is one under the name of its framework."""
+    predictor = spec.get("predictor") or {}
+    pod = (spec.get("template") or {}).get("spec") or predictor
+    servers = [one for one in predictor.values() if isinstance(one, dict) and "resources" in one]
+    return [*servers, *(pod.get("containers") or ())]
 
 
 def _selects(service: dict, labels: dict) -> bool:

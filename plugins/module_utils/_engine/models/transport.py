@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
@@ -38,10 +39,14 @@ class Server:
     """Requests to one server.
 
     token: sent with each request, None for none. ca_file: PEM file of authorities, None for those of the system.
-    stop: set by whoever is not interested any more.
+    stop: set by whoever is not interested any more. way: tells the address to connect to for a host and a port, and may raise
+    whatever ends the request; None where the system is to look names up.
     """
 
-    def __init__(self, token: str | None, ca_file: str | None, verify: bool, deadline: Deadline, stop: threading.Event):
+    def __init__(
+        self, token: str | None, ca_file: str | None, verify: bool, deadline: Deadline, stop: threading.Event,
+        way: Callable[[str, int], str] | None = None,
+    ):  # fmt: skip
         import urllib3
 
         self._headers = {"Accept": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
@@ -52,6 +57,7 @@ class Server:
         self._pool = urllib3.PoolManager(retries=False, **options)
         self._deadline = deadline
         self._stop = stop
+        self._way = way
 
     def __enter__(self) -> Server:
         return self
@@ -102,7 +108,8 @@ class Server:
         if body is not None:
             headers["Content-Type"], data = "application/json", json.dumps(body).encode()
         try:
-            response = self._pool.request(
+            pool, url = self._connected(url, headers)
+            response = pool.request(
                 "GET" if body is None else "POST", url, body=data, headers=headers, redirect=False, preload_content=False,
                 timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, left), read=min(READ_TIMEOUT, left)),
             )  # fmt: skip
@@ -114,6 +121,20 @@ class Server:
         except (HTTPError, OSError) as error:
             raise _what(error) from None
         return answer, place
+
+    def _connected(self, url: str, headers: dict[str, str]):
+        """Return who sends requests to a URL, and what of it to ask for; a name is looked up once, and what was found is asked."""
+        if self._way is None:
+            return self._pool, url
+        parts = urlsplit(url)
+        port = parts.port or _PORTS[parts.scheme]
+        address = self._way(parts.hostname, port)
+        headers["Host"] = parts.netloc.rpartition("@")[2]
+        names = {"server_hostname": parts.hostname}
+        pool = self._pool.connection_from_host(
+            address, port, parts.scheme, pool_kwargs=names if parts.scheme == "https" else None
+        )
+        return pool, f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
 
     def _read(self, response) -> bytes:
         read = getattr(response, "read1", response.read)  # read1 returns what is there, so that a slow answer ends too
@@ -135,7 +156,7 @@ class _Passing(Exception):
 def _what(error: Exception) -> Exception:
     """Return what an exception of the HTTP library means. It never quotes what was sent."""
     text = str(error)
-    if "SSL" in text or "CERTIFICATE" in text:
+    if any(word in text for word in ("SSL", "CERTIFICATE", "doesn't match")):
         return NoAnswer("has a certificate that is not trusted: give ca_file, or correct the host name in the URL")
     for words, meaning in (
         ("refused", "refuses the connection"),

@@ -24,6 +24,8 @@ _POD_RUN = (
     ("", "secrets", _APPLY),
     ("", "events", "list"),
 )
+# The operator hands notebooks no Secret of its own making.
+_OPERATOR_RUN = tuple(row for row in _POD_RUN if row[1] != "secrets")
 # A Job of ours that builds an image, or looks at one. Of two runs that start the same at once, the later one gets the Job that
 # the earlier one made.
 _JOB_BUILD = (
@@ -82,6 +84,27 @@ WORK: dict[str, tuple[tuple[str, ...], ...]] = {
         ("serving.yatai.ai", "bentodeployments", "list watch"),
         ("apps", "deployments", "list watch"),
         ("", "services", "get list"),
+    ),
+    # What the process of the operator does in each namespace that it watches, for jobs whose image is given. Builds and models
+    # take the work of their names beside it, and each Secret that jobs name as credentialsSecret a rule of its own.
+    "validator": (
+        ("mlops.mlops.dev", "notebookvalidationjobs", "get list watch patch delete"),
+        ("mlops.mlops.dev", "notebookvalidationjobs/status", "patch"),
+        ("", "events", "create"),
+        *_OPERATOR_RUN,
+    ),
+    # And in its own: which of its replicas works. A name cannot be said of what is yet to be created.
+    "election": (
+        ("coordination.k8s.io", "leases", "create"),
+        ("coordination.k8s.io", "leases", "get update", "notebook-operator"),
+    ),
+    # Targets of on-success triggers.
+    "triggers": (
+        ("apps", "deployments", "patch"),
+        ("apps", "statefulsets", "patch"),
+        ("apps", "daemonsets", "patch"),
+        ("serving.kserve.io", "inferenceservices", "patch"),
+        ("argoproj.io", "applications", "get patch"),
     ),
     # What the role namespace does in a namespace that is there.
     "administer": (

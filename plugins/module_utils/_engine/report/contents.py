@@ -134,7 +134,7 @@ def read_models(items: Sequence[dict]) -> tuple[ModelVerdict, ...]:
 
 
 def _sound_model(model: ModelVerdict) -> bool:
-    texts = (model.code, model.cause, model.url)
+    texts = (model.code, model.cause, model.url, model.version, model.predicted)
     named = all(isinstance(text, str) for text in (model.name, model.namespace, model.platform, *model.advice))
     told = all(text is None or isinstance(text, str) for text in texts)
     return bool(named and told and model.name) and model.status in ("succeeded", "failed", "skipped")

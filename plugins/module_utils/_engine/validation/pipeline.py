@@ -146,7 +146,7 @@ class _Session:
     def run(self, works: list[Work]) -> None:
         """Run the works to their ends: again after infrastructure failures, repaired after missing modules."""
         self._memory.open()
-        delay, number = RETRY_DELAY, 0
+        number, delay = 0, RETRY_DELAY if self._spec.retry_delay is None else self._spec.retry_delay
         self._pace.begin(len(works))
         try:
             while works:
@@ -154,12 +154,23 @@ class _Session:
                 self._run_here([work for work in works if not work.image])
                 self._run_in_pods([work for work in works if work.image], number)
                 if self._again:
-                    time.sleep(delay)
+                    self._wait(delay)
                     delay *= 2
                 works = self._again + self._repair(self._broken)
         finally:
             if self._shared:
                 self._shared.close()
+
+    def _wait(self, delay: float) -> None:
+        """Wait before runs again. Raises Stopped where somebody asks for that meanwhile."""
+        most = self._spec.retry_delay_most
+        seconds = delay if most is None else min(delay, most)
+        stop = self._spec.target and self._spec.target.stop
+        if stop is None:
+            time.sleep(seconds)
+        else:
+            stop.wait(seconds)
+            stop.check()
 
     def _run_here(self, works: list[Work]) -> None:
         outputs = {work.key: (work, self._memory.workspace()) for work in works}
@@ -179,7 +190,8 @@ class _Session:
         requests = [(work.image, work.request(self._spec, output)) for work, output in outputs.values()]
         target = self._spec.target and replace(self._spec.target, round=number, secrets=self._spec.secrets)
         take = functools.partial(self._take, outputs)
-        pods.run_all(requests, target, workers=self._spec.workers, on_result=take)
+        settle = self._shared.settle if self._shared else None
+        pods.run_all(requests, target, workers=self._spec.workers, on_result=take, before_removal=settle)
 
     def _longest_first(self, works: list[Work]) -> list[Work]:
         """Order the works so that pods end together; what never ran is taken to be like the others."""

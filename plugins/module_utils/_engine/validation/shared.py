@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from ..cluster.apply import put
 from ..cluster.client import MANAGER, Cluster
@@ -32,6 +32,7 @@ class Shared:
         self._cluster, self._namespace, self._days = cluster, namespace, days
         self._path = CONFIG_MAPS.path(namespace)
         self._writers = ThreadPoolExecutor(_WRITERS)
+        self._writing: list[Future] = []
         self._forgotten: dict[str, dict] = {}
         self._lock = threading.Lock()
         self.trouble: str | None = None
@@ -65,7 +66,13 @@ class Shared:
     def keep(self, key: str, verdict: Verdict, executed: bytes | None) -> None:
         """Keep a verdict, beside the work that goes on; it takes the place of one that is forgotten."""
         self._forgotten.pop(kept.name_of(key), None)
-        self._writers.submit(self._write, key, verdict, executed)
+        self._writing.append(self._writers.submit(self._write, key, verdict, executed))
+
+    def settle(self) -> None:
+        """Wait until all that was to be kept so far is."""
+        writing, self._writing = self._writing, []
+        for one in writing:
+            one.result()
 
     def close(self) -> None:
         """Wait until all that was to be kept is, and remove what is forgotten."""

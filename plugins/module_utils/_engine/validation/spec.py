@@ -46,6 +46,7 @@ class Spec:
     dictionaries are merged, other settings replaced.
     golden: directory relative to path that mirrors the notebooks, or None.
     repair: rounds of adding a missing module and running again. retries: runs again after an infrastructure failure.
+    retry_delay: seconds before the first of them, doubled each time, retry_delay_most at most; None = the pipeline's own, no limit.
     rerun: work that has a verdict from before: ``never``, ``failed`` (where that is a failure) or ``always``.
     target: where notebooks whose environment is an image are run, None without a cluster.
     delegate: an operator runs and judges these. environment, secrets: variables handed to the notebooks; the values of
@@ -68,6 +69,8 @@ class Spec:
     max_age: int = 90
     repair: int = 0
     retries: int = 1
+    retry_delay: float | None = None
+    retry_delay_most: float | None = None
     fail_on: str = "never"
     cache_dir: str | None = None
     target: Target | None = None

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .base import Value
 
@@ -34,7 +34,9 @@ class ModelVerdict(Value):
 
     namespace: "" without a cluster. status: ``succeeded``, ``failed``, or ``skipped`` where nothing was checked.
     code, category, retryable: from the taxonomy table; None where it did not fail. cause: one sentence. advice: each an
-    action. url: where it answers, None where that is not known. duration: seconds.
+    action. url: where it answers, None where that is not known. duration: seconds. version: that the object or the server
+    tells, if any. resources: what its container asks for: ``cpu``, ``memory``, ``gpu``. predicted: from the test data, as JSON
+    that may be cut; None where it did not predict.
     """
 
     name: str
@@ -49,6 +51,9 @@ class ModelVerdict(Value):
     retryable: bool = False
     url: str | None = None
     duration: float = 0.0
+    version: str | None = None
+    resources: dict[str, str] = field(default_factory=dict)
+    predicted: str | None = None
 
     @property
     def title(self) -> str:

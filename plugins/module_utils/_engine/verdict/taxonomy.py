@@ -513,6 +513,15 @@ TABLE: tuple[Entry, ...] = (
         reasons=("run_timeout",),
     ),
     Entry(
+        "total_timeout",
+        _SETUP,
+        "The job took longer than its totalTimeout, from its begin to its verdict.",
+        (
+            "Look at the events of the job for what took the time: the builds, a queue, or the notebooks.",
+            "Raise totalTimeout, or give the job fewer notebooks.",
+        ),
+    ),
+    Entry(
         "cpu_limit_exceeded",
         _CODE,
         "The notebook used up its CPU time.",
@@ -580,6 +589,12 @@ TABLE: tuple[Entry, ...] = (
         _OUTPUT,
         "A value is None or NaN where the notebook shows it as a result.",
         ("Find where the value is lost; a value that may be missing is better said in words than shown.",),
+    ),
+    Entry(
+        "assertions_missing",
+        "validation_strict_mode_failure",
+        "The notebook asserts nothing.",
+        ("Add a cell that asserts what the notebook has to show, or do not set verifyAssertions.",),
     ),
     Entry(
         "strict_mode_violation",

@@ -184,7 +184,7 @@ class _OpenShiftStrategy(ImageStrategy):
     def _bring_about(self, context: Context, plan: Plan, log: BuildLog, deadline: Deadline, state: str, **more) -> None:
         task = Task(
             state, config_name(plan.key), namespace=namespace_of(context), timeout=deadline.left(),
-            retryable=self._retryable, **more,
+            retryable=self._retryable, stop=context.stop, **more,
         )  # fmt: skip
         build = bring_about(context.cluster, task, log).build
         log.build = build.name

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from ...cluster.goals import absent
 from ...values.base import Value
 from ...values.environment import Build, Image
 from ...values.errors import EngineError
+from ...values.stop import Stop
 from ..buildlog import BuildLog
 from .builds import Builds, unfinished
 from .inputs import Wanted, builder_of, check, digest, inputs_of
@@ -24,6 +26,7 @@ from .watching import TimedOut, settle, until, watch
 STATES = ("built", "started", "waited", "cancelled", "absent")
 PATIENCE = 60.0  # seconds for a service account, a quota or an image stream to come
 _STOPPING = 30.0  # seconds for a cancelled build to end
+_AT_ONCE = 5.0  # seconds for asking for a cancellation, where somebody waits for nothing else
 _RETRY_DELAY = 10.0  # seconds before a build that may pass is started again
 
 
@@ -33,6 +36,7 @@ class Task:
 
     retryable: whether a failure of this code may pass on another try. patience, delay: seconds. on_timeout: ``cancel`` or
     ``leave``; None cancels only a build that was started here. fresh: build even though there is one of the same inputs.
+    stop: cancels a build that was started here, and lets none be started, which raises Stopped.
     """
 
     state: str
@@ -49,6 +53,7 @@ class Task:
     patience: float = PATIENCE
     delay: float = _RETRY_DELAY
     fresh: bool = False
+    stop: Stop = field(default_factory=Stop)
 
     def cancels(self, ours: bool) -> bool:
         """Return whether a build that has not ended in time is cancelled; ours: it was started here."""
@@ -118,6 +123,7 @@ def _still_stands(builds: Builds, config: dict, build: dict) -> bool:
 def _attempts(builds: Builds, task: Task, log: BuildLog, config, wanted: Wanted, inputs: str, upload: Upload | None):
     left = task.retries
     while True:
+        task.stop.check()
         build = builds.start(config, wanted, inputs, upload)
         if task.state == "started":
             log.say(f"{build['metadata']['name']}: started")
@@ -136,13 +142,15 @@ def _attempts(builds: Builds, task: Task, log: BuildLog, config, wanted: Wanted,
 def _follow(builds: Builds, task: Task, log: BuildLog, build: dict, *, ours: bool) -> Result:
     try:
         if ours:
-            log.say(f"{build['metadata']['name']}: started")
+            name = build["metadata"]["name"]
+            log.say(f"{name}: started")
+            task.stop.listen(lambda: _cancel_quietly(builds, name))
         build, warnings = watch(builds, build, log)
     except TimedOut as over:
         raise _timed_out(builds, task, log, over.build or build, over.why, ours) from None
     except KeyboardInterrupt:
         if task.cancels(ours):
-            builds.cancel(build["metadata"]["name"], Deadline.after(5))
+            builds.cancel(build["metadata"]["name"], Deadline.after(_AT_ONCE))
         raise
     except EngineError as error:
         raise _with_build(error, summary(build, log.tail(), log.kept, error), ours) from None
@@ -151,6 +159,11 @@ def _follow(builds: Builds, task: Task, log: BuildLog, build: dict, *, ours: boo
     if failure:
         raise _with_build(failure, summary(build, log.tail(), file, failure), ours, warnings=list(warnings))
     return Result(False, summary(build, log.tail(), file), image_of(build), warnings=warnings)
+
+
+def _cancel_quietly(builds: Builds, name: str) -> None:
+    with contextlib.suppress(ClusterError):
+        builds.cancel(name, Deadline.after(_AT_ONCE))
 
 
 def _timed_out(

@@ -10,7 +10,7 @@ from ...cluster.client import Cluster
 from ...cluster.deadline import Deadline
 from ...cluster.errors import ClusterError
 from ...cluster.events import is_over_quota, messages
-from ...cluster.goals import PENDING, REACHED, Goal
+from ...cluster.goals import DELETED, PENDING, REACHED, Goal
 from ...cluster.kinds import PODS
 from ...cluster.logs import follow as follow_log
 from ...cluster.pods import container_has_ended, failed, has_begun, has_ended, held_up, newest, workers
@@ -72,7 +72,8 @@ class Following:
         return PODS.path(self._attempts.namespace, self._pod["metadata"]["name"])
 
     def _until(self, done, deadline: Deadline, strict: bool = False) -> bool:
-        goal = Goal(lambda run: REACHED if done(run) else PENDING)
+        # It was there a moment ago: what is not there any more was deleted.
+        goal = Goal(lambda run: REACHED if done(run) else PENDING, absent=DELETED)
         waited = wait(
             self._cluster, self._attempts.resource, [self._name], goal, deadline, namespace=self._attempts.namespace,
             on_change=self._look,

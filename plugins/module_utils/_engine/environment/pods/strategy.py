@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import time
 from collections.abc import Sequence
 from typing import ClassVar
@@ -12,6 +13,7 @@ from ...cluster.apply import apply
 from ...cluster.client import Cluster
 from ...cluster.deadline import Deadline
 from ...cluster.discovery import Resource
+from ...cluster.errors import ClusterError
 from ...cluster.goals import Outcome
 from ...cluster.kinds import CONFIG_MAPS
 from ...cluster.pods import failed, said
@@ -147,8 +149,11 @@ class PodStrategy(ImageStrategy):
         """Bring a run about that succeeds; a failure that may pass is tried again."""
         left = self.retries
         while True:
+            context.stop.check()
             run, ours = attempts.begin(lambda name: self.manifest(context, plan, name, files), anew)
             log.build = run["metadata"]["name"]
+            if ours:
+                context.stop.listen(lambda run=run: _remove_quietly(attempts, run))
             try:
                 ended = self._follow(attempts, run, ours, log)
                 if ended.state == "reached":
@@ -196,6 +201,11 @@ class PodStrategy(ImageStrategy):
                 f"{name} succeeded, but did not say which image it made: look at its pod.", "image_output_invalid"
             )
         return found
+
+
+def _remove_quietly(attempts: Attempts, run: dict) -> None:
+    with contextlib.suppress(ClusterError):
+        attempts.remove(run, Deadline.after(10))
 
 
 def digest_said(ended: Ended, container: str) -> str | None:

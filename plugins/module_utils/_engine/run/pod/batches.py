@@ -41,7 +41,8 @@ class Target:
 
     round: counts the times that the same notebooks are run, so that a new round has objects of its own.
     owners: entries of ``metadata.ownerReferences``; Jobs go with the last of them. stop: ends the run from another thread.
-    on_pod: called with the id of a request and the name of its pod, as soon as that is seen.
+    on_pod: called with the id of a request and the name of its pod, as soon as that is seen. on_image: with the image by digest
+    that its notebook runs in.
     source: where pods have it from, None: from the caller. results: where they are left besides.
     """
 
@@ -54,6 +55,7 @@ class Target:
     owners: tuple[dict, ...] = ()
     stop: Stop | None = None
     on_pod: Callable[[str, str], None] | None = None
+    on_image: Callable[[str, str], None] | None = None
     source: PodSource | None = None
     results: ResultsClaim | None = None
 

@@ -16,7 +16,7 @@ from ...cluster.errors import ClusterError
 from ...cluster.kinds import JOBS, PODS
 from ...cluster.objects import KEY
 from ...cluster.observe import observe
-from ...cluster.pods import container_has_begun, container_has_ended
+from ...cluster.pods import container_has_begun, container_has_ended, image_of
 from ...values.execution import RunRequest, RunResult
 from ...values.stop import Stopped
 from .. import results
@@ -40,21 +40,23 @@ def run_all(
     *,
     workers: int,
     on_result: Callable[[RunResult], None],
+    before_removal: Callable[[], None] | None = None,
 ) -> None:
     """Run notebooks of one source, each with the image beside it, about ``workers`` at a time, the first ones first.
 
     What an earlier call began that ended half-way is taken up. KeyboardInterrupt ends all pods, and so does the target's stop,
-    which raises Stopped.
+    which raises Stopped. before_removal: called when all of a Job have their results, which is then removed: what a call that is
+    killed has not kept by then, the next one finds in the Job.
     Raises EngineError where nothing can begin; what happens to a notebook is a result, never an exception.
     """
     if requests:
-        _Launcher(requests, target, workers, on_result).run()
+        _Launcher(requests, target, workers, on_result, before_removal).run()
 
 
 class _Launcher:
-    def __init__(self, requests, target: Target, workers: int, on_result):
+    def __init__(self, requests, target: Target, workers: int, on_result, before_removal):
         self.target, self.cluster, self.on_result = target, target.cluster, on_result
-        self.requests, self.workers = list(requests), workers
+        self.requests, self.workers, self.before_removal = list(requests), workers, before_removal
         self.jobs = Batches(target)
         self.batches: dict[str, Batch] = {}
         self.ended: queue.Queue = queue.Queue()
@@ -128,6 +130,10 @@ class _Launcher:
             what = look(seen, pod)
         if first and self.target.on_pod:
             self.target.on_pod(batch.requests[index].id, seen.pod)
+        if self.target.on_image and not seen.image:
+            seen.image = image_of(pod, manifests.NOTEBOOK)
+            if seen.image:
+                self.target.on_image(batch.requests[index].id, seen.image)
         if what == "deliver":
             self.readers.submit(self._guarded, self._read, batch, index, pod)
         elif what == "failed":
@@ -240,6 +246,8 @@ class _Launcher:
         batch.left.discard(index)
         self.on_result(result)
         if not batch.left:
+            if self.before_removal:
+                self.before_removal()
             self.jobs.end(batch)
 
     def _end_all(self) -> None:

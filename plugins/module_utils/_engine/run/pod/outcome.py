@@ -21,12 +21,13 @@ _REASONS = {"image": "image_unavailable", "config": "pod_refused", "place": "pod
 class Seen:
     """One pod. waits: its notebook has no outcome. held: reason and words. runs: a container does.
 
-    digest: of its results. at_once: they are small enough to be read by one answer, when their container has ended.
+    image: that it runs in, by digest. digest: of its results. at_once: they are small enough to be read by one answer, when their container has ended.
     """
 
     pod: str
     waits: bool = True
     runs: bool = False
+    image: str | None = None
     digest: str = ""
     at_once: bool = False
     held: tuple[str, str] | None = None

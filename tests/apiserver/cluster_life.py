@@ -16,7 +16,7 @@ from .actors.namespace import NamespaceController
 from .actors.pod import SimulatedRuntime
 from .actors.process import ProcessRuntime
 from .actors.quota import QuotaController
-from .admission import limitrange, namespace, podsecurity, quota, scc, serviceaccount
+from .admission import limitrange, namespace, ownership, podsecurity, quota, scc, serviceaccount
 from .clock import ManualClock
 
 
@@ -24,7 +24,7 @@ def admission_chain(profile: str) -> list[Callable]:
     """What every write passes, in this order: first what changes objects, then what judges the result."""
     constraints = [scc.admit] if profile == "openshift" else []
     mutating = [namespace.admit, serviceaccount.admit, limitrange.admit, *constraints]
-    return [*mutating, podsecurity.admit, quota.admit]
+    return [*mutating, ownership.admit, podsecurity.admit, quota.admit]
 
 
 def actors_of(server) -> list[Actor]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from . import errors
+from .cel import rules
 from .resources import ResourceType
 from .values import clone, dig, timestamp
 
@@ -95,6 +96,10 @@ class Crds:
             elif schema.get("type") != "object":
                 where = f"spec.versions[{index}].schema.openAPIV3Schema.type"
                 checks.invalid(where, schema.get("type", ""), "must be object at the root")
+            elif rules.has_rules(schema):
+                # A real server has the schema of an only version in this place, too.
+                place = "spec.validation" if len(versions) == 1 else f"spec.versions[{index}].schema"
+                rules.check_schema(checks, schema, f"{place}.openAPIV3Schema")
 
     def serve(self, crd: dict) -> None:
         key = (crd["spec"]["group"], crd["spec"]["names"]["plural"])

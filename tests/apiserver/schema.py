@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from . import errors
 from .builtin_types import BuiltinTypes, elements
+from .cel import rules
 from .errors import Causes
 from .fieldsets import Shapes
 from .resources import ResourceType
@@ -53,7 +54,7 @@ class BuiltinSchema:
             raise errors.bad_request(text) from problem
         return state.unknown
 
-    def validate(self, _obj: dict) -> list[dict]:
+    def validate(self, _obj: dict, _old: dict | None = None) -> list[dict]:
         return []
 
     def _struct(self, value: dict, name: str, path: str, state: _Decoding) -> None:
@@ -111,7 +112,7 @@ class BuiltinSchema:
 
 
 class StructuralSchema:
-    """A custom resource's openAPIV3Schema: prunes, defaults and validates."""
+    """A custom resource's openAPIV3Schema: prunes, defaults and validates; its rules last (see cel/)."""
 
     def __init__(self, schema: dict):
         self._schema = schema
@@ -127,11 +128,13 @@ class StructuralSchema:
             self._default(obj, self._schema)
         return problems
 
-    def validate(self, obj: dict) -> list[dict]:
+    def validate(self, obj: dict, old: dict | None = None) -> list[dict]:
         found = Causes()
         rest = {key: value for key, value in obj.items() if key not in _HEAD}
         required = [key for key in self._schema.get("required", ()) if key not in _HEAD]
         self._check(rest, {**self._schema, "required": required}, "", found)
+        if rules.has_rules(self._schema):
+            rules.check_object(found, self._schema, obj, old)
         return found
 
     def _prune(self, value, schema: dict, path: str, problems: list[str]) -> None:
@@ -225,6 +228,12 @@ class StructuralSchema:
         for key in schema.get("required") or ():
             if key not in value:
                 found.required(f"{prefix}{key}")
+        if len(value) > schema.get("maxProperties", len(value)):
+            text = f"Too many: {len(value)}: must have at most {schema['maxProperties']} items"
+            found.append(errors.cause("FieldValueTooMany", path, text))
+        if len(value) < schema.get("minProperties", 0):
+            text = f"{path} in body should have at least {schema['minProperties']} properties"
+            found.invalid(path, len(value), text)
         properties, extra = schema.get("properties") or {}, schema.get("additionalProperties")
         for key, item in value.items():
             if key in properties:

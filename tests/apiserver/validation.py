@@ -32,7 +32,7 @@ _FREE_NAMES = {"rbac.authorization.k8s.io"} | {
 def check_create(server, call, obj: dict) -> None:
     checks = Causes()
     _metadata(checks, call.resource, obj)
-    _content(checks, server, call.resource, obj)
+    _content(checks, server, call.resource, obj, None)
     _finish(call, obj, checks)
     server.rbac.check_escalation(call, obj, None)
 
@@ -40,7 +40,7 @@ def check_create(server, call, obj: dict) -> None:
 def check_update(server, call, obj: dict, old: dict) -> None:
     checks = Causes()
     _metadata(checks, call.resource, obj)
-    _content(checks, server, call.resource, obj)
+    _content(checks, server, call.resource, obj, old)
     if not call.subresource:
         _immutable(checks, call.resource, obj, old)
     if old["metadata"].get("deletionTimestamp"):
@@ -109,9 +109,9 @@ def _labels(checks: Causes, field: str, labels: dict) -> None:
             checks.invalid(field, value, text if len(value) <= 63 else "must be no more than 63 characters")
 
 
-def _content(checks: Causes, server, resource, obj: dict) -> None:
+def _content(checks: Causes, server, resource, obj: dict, old: dict | None) -> None:
     schema = server.schemas.schema(resource)
-    checks.extend(schema.validate(obj))
+    checks.extend(schema.validate(obj, old))
     if resource.custom:
         return
     name = server.schemas.types.type_of(resource)

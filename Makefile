@@ -14,7 +14,7 @@ GATES := $(subst $(comma), ,$(subst +, ,$(STEPS)))
 # Tests wait for much of their time, for kernels and for clusters that take theirs.
 WORKERS := $(shell expr $$(nproc) \* 3 / 2)
 
-.PHONY: help quickstart setup dev build test bench clean $(GATES)
+.PHONY: help quickstart setup dev build test bench clean operator-lock operator-manifests $(GATES)
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -46,8 +46,9 @@ unit: dev ## unit tests against the installed collection, and their coverage; AP
 		--include='*/_engine/cluster/*'
 
 contract: dev ## what the tests rely on of a cluster: against the stand-in, or the cluster that KUBECONFIG names; the operator
-	@APT=$(APT) $(PYTHON) scripts/debian.py kubectl kubernetes-client
-	@$(TOOL) python -m pytest tests/contract tests/operator $(ARGS)
+	@APT=$(APT) $(PYTHON) scripts/debian.py kubectl kubernetes-client chromium chromium promtool prometheus
+	@APT=$(APT) $(PYTHON) scripts/jupyter.py
+	@$(TOOL) python -m pytest tests/contract tests/operator tests/jupyter $(ARGS)
 
 buildah: dev ## the steps of a build, by buildah and against a registry; APT=1 installs Debian's packages (as root)
 	@APT=$(APT) $(PYTHON) scripts/debian.py buildah buildah newuidmap uidmap docker-registry docker-registry
@@ -85,7 +86,14 @@ imports: dev ## the unit tests import on the oldest and newest ansible-core
 browser: dev ## the HTML report in headless Chromium; APT=1 installs Debian's package (as root)
 	@APT=$(APT) $(PYTHON) scripts/browser.py $(ARGS)
 
-bench: setup ## the speed and quality bars against the peers
+operator-lock: dev ## operator/requirements.lock, what the operator's image installs, anew from operator/requirements.txt
+	@build/venvs/dev/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--no-emit-index-url --custom-compile-command "make operator-lock" operator/requirements.txt -o operator/requirements.lock
+
+operator-manifests: dev ## operator/kustomize and operator/bundle anew from the role validator_operator
+	@$(TOOL) python scripts/operator_manifests.py
+
+bench: setup dev ## the speed and quality bars against the peers
 	@$(BIN)/python benchmarks/all.py
 
 clean: ## remove everything that was made here

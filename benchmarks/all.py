@@ -73,6 +73,7 @@ def main() -> None:
     shape = machine()
     python = peers()
     runtime = ROOT / ".venv" / "bin" / "python"
+    tools = ROOT / "build" / "venvs" / "dev" / "bin" / "python"  # which has kopf
     folder = str(PLACE / "requirements")
     run(python, "requirements/score.py", "fetch", folder)
     parts = [
@@ -87,6 +88,7 @@ def main() -> None:
         ("Requests to a cluster", run(runtime, "cluster/budgets.py")),
         ("Following a build", run(runtime, "cluster/builds.py")),
         ("Notebooks in pods", run(runtime, "cluster/runs.py")),
+        ("The operator", run(tools, "cluster/validator.py")),
     ]
     page = [
         "# Performance",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.platform.permissions import needs_of, role_rules
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "unit" / "run_pods")]
+sys.path[:0] = [str(ROOT / "operator"), str(ROOT / "tests" / "unit" / "run_pods")]
 from pod_run_support import IMAGE, ApiServer, Site, grant, image, namespace, repository, unavailable  # noqa: E402
 
 from tests.apiserver.actors.validator import PLURAL, define  # noqa: E402
@@ -37,26 +38,19 @@ URL = "https://git.example.com/team/notebooks.git"
 
 
 def account(server) -> str:
-    """The kubeconfig of an account that may do what docs/operator.md says and nothing else."""
-    own = {
-        "mlops.mlops.dev": {
-            "notebookvalidationjobs": ["get", "list", "watch"],
-            "notebookvalidationjobs/status": ["patch"],
-        }
-    }
-    own[""] = {"secrets": ["get"], "events": ["create"]}
-    rules = [
-        {"apiGroups": [group], "resources": [resource], "verbs": verbs}
-        for group, resources in own.items()
-        for resource, verbs in resources.items()
-    ]
-    grant(server, "operator", [*role_rules(list(needs_of("run", "team"))), *rules])
+    """The kubeconfig of an account that may do what the role validator_operator allows in a namespace, with the Secrets of all
+    credentials, and nothing else."""
+    secrets = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}
+    grant(server, "operator", [*role_rules(list(needs_of("validator", "team"))), secrets])
     return server.write_kubeconfig("operator", server.tokens.issue("operator", 3600))
 
 
 @dataclass
 class Operator:
-    """A process; start and kill as often as wanted. repositories: address -> directory that git fetches in its place."""
+    """A process; start and kill as often as wanted. repositories: address -> directory that git fetches in its place.
+
+    log: file for what it says, which otherwise is in the report of a test that fails.
+    """
 
     server: ApiServer
     directory: Path
@@ -64,6 +58,7 @@ class Operator:
     kubeconfig: str | None = None
     settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen | None = None
+    log: Path | None = None
 
     def start(self) -> None:
         config = [("safe.directory", "*")]
@@ -79,8 +74,10 @@ class Operator:
         for number, (name, value) in enumerate(config):
             environment |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
         command = [sys.executable, "-m", "notebook_operator"]
-        # Its log is in the report of a test that fails.
-        self.process = subprocess.Popen(command, env=environment, cwd=self.directory, stdin=subprocess.DEVNULL)
+        with self.log.open("ab") if self.log else contextlib.nullcontext() as log:
+            self.process = subprocess.Popen(
+                command, env=environment, cwd=self.directory, stdin=subprocess.DEVNULL, stderr=log
+            )
 
     def kill(self) -> None:
         """As the kernel does it: nothing is tidied up."""

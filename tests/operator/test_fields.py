@@ -12,12 +12,13 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.err
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "operator"))
-from notebook_operator import fields  # noqa: E402
-from notebook_operator.question import Question  # noqa: E402
+from notebook_operator.asked import fields  # noqa: E402
+from notebook_operator.asked.question import Question  # noqa: E402
 from notebook_operator.settings import Settings  # noqa: E402
 
+GIT = {"url": "https://git.example.com/nb.git", "ref": "main"}
 SPEC = {
-    "notebook": {"git": {"url": "https://git.example.com/nb.git", "ref": "main"}, "path": "a.ipynb"},
+    "notebook": {"git": GIT, "path": "a.ipynb"},
     "podConfig": {"containerImage": "registry.example.com/nb@sha256:" + "e" * 64},
 }
 
@@ -53,13 +54,9 @@ def change(**more) -> dict:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"modelValidation": {"enabled": True, "platform": "kserve"}}, "modelValidation.platform (kserve): models are not looked at"),
-        ({"modelValidation": {"targetModels": ["fraud"]}}, "models are not looked at yet"),
-        ({"validationConfig": {"level": "production"}}, "validationConfig.level (production): name the policies"),
         ({"validationConfig": {"educationalMode": True}}, "advice comes without examples"),
-        ({"validationConfig": {"verifyAssertions": True}}, "an assertion that does not hold"),
         ({"validationConfig": {"requireExplicitExitCodes": True}}, "a notebook has no exit code"),
-        ({"schedule": "daily"}, "does not know the field schedule"),
+        ({"weather": "fair"}, "does not know the field weather"),
         ({"notebook": {**SPEC["notebook"], "path": "../a.ipynb"}}, "notebook.path is ../a.ipynb, which leaves the source"),
         ({"directory": "sub"}, "The notebook a.ipynb is not below the directory sub"),
         ({"notebook": {"git": {"url": "https://u:p@h/nb.git", "ref": "main"}, "path": "a.ipynb"}}, "name a Secret that holds them with git.credentialsSecret"),
@@ -67,6 +64,15 @@ def change(**more) -> dict:
         ({"podConfig": {"volumes": [{"name": "work", "emptyDir": {}}]}}, "podConfig.volumes names a volume work"),
         ({"podConfig": {"volumeMounts": [{"name": "data", "mountPath": "/data"}]}}, "podConfig.volumeMounts names the volume 'data'"),
         ({"limits": {"memory": "much"}}, "limits.memory is 'much'"),
+        ({"notebook": {"git": GIT}}, "Name one notebook by notebook.path, or many by notebook.paths."),
+        ({"notebook": {"git": GIT, "path": "a.ipynb", "paths": ["b.ipynb"]}}, "or many by notebook.paths."),
+        ({"notebook": {"git": GIT, "paths": ["a.ipynb", "../*.ipynb"]}}, "notebook.paths is ../*.ipynb, which leaves the source"),
+        ({"notebook": {"git": GIT, "paths": ["nb/*.ipynb", "b.ipynb"]}, "directory": "nb"}, "The notebook b.ipynb is not below"),
+        ({"goldenNotebook": {"git": GIT}}, "or many by goldenNotebook.directory."),
+        ({"notebook": {"git": GIT, "paths": ["*.ipynb"]}, "goldenNotebook": {"git": GIT, "path": "g.ipynb"}}, "is for one notebook"),
+        ({"retries": 1, "retryPolicy": {"limit": 2}}, "Give retries, or retryPolicy, and not both."),
+        ({"podConfig": {"imageRef": SPEC["podConfig"]["containerImage"]}}, "Give podConfig.containerImage, or podConfig.imageRef"),
+        ({"artifacts": {"claim": {"name": "results", "path": "../x"}}}, "artifacts.claim.path"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_refused_with_a_sentence(more, words):
@@ -78,7 +84,10 @@ def test_what_cannot_be_done_is_refused_with_a_sentence(more, words):
 def test_defaults_that_ask_for_nothing_are_no_reason_to_refuse():
     policies = {"level": "development", "strictMode": False, "educationalMode": False, "checkOutputTypes": True}
     models = {"enabled": False, "platform": "kserve", "phase": "both"}
-    assert Question.of(change(validationConfig=policies, modelValidation=models)).settings.policies == {"strict": False}
+    assert Question.of(change(validationConfig=policies, modelValidation=models)).settings.policies == {
+        "strict": False,
+        "detect_silent_failures": True,
+    }
 
 
 def test_fields_come_to_the_engine_as_it_names_them():
@@ -96,16 +105,57 @@ def test_fields_come_to_the_engine_as_it_names_them():
             },
         )
     )  # fmt: skip
-    assert (found.relative, found.settings.timeout, found.settings.cell_timeout) == ("a.ipynb", 5400.0, 0.5)
+    assert (found.notebooks, found.settings.timeout, found.settings.cell_timeout) == (("nb/a.ipynb",), 5400.0, 0.5)
     assert (found.limits.memory, found.limits.cpu, found.limits.processes) == (1024**3, 120, None)
     assert found.settings.comparison == {
         "rtol": "0.1", "atol": "0.5", "ignore_outputs": ["stdout"], "patterns": [{"pattern": "at .*", "replacement": "<time>"}]
     }  # fmt: skip
-    assert found.settings.policies == {"expected_outputs": [{"cell": 1, "min_value": "2"}]}
+    assert found.settings.policies["expected_outputs"] == [{"cell": 1, "min_value": "2"}]
     assert found.variables == {"A": "b"} and [one["name"] for one in found.pod.env] == ["K"]
     assert (found.pod.env_from, found.pod.credentials) == (({"configMapRef": {"name": "c"}},), ("s3",))
     assert (found.pod.image_pull_secrets, found.pod.patience) == (("pull",), 120.0)
-    assert (found.exclude, found.retries, found.rerun) == (("*.csv",), 0, "failed")
+    assert (found.exclude, found.retry.limit, found.rerun) == (("*.csv",), 0, "failed")
+
+
+def test_fields_about_time_and_many_notebooks_come_to_the_engine():
+    found = Question.of(
+        change(
+            notebook={"git": GIT, "paths": ["a/**/*.ipynb", "b.ipynb"]}, goldenNotebook={"git": GIT, "directory": "golden"},
+            retryPolicy={"limit": 4, "backoff": "500ms", "maxBackoff": "1m"}, totalTimeout="2h", parallelism=3,
+            artifacts={"formats": ["junit"], "claim": {"name": "results", "path": "runs"}},
+        )
+    )  # fmt: skip
+    assert (found.notebooks, found.many, found.golden, found.mirrored) == (
+        ("a/**/*.ipynb", "b.ipynb"),
+        True,
+        "golden",
+        True,
+    )
+    assert (found.retry.limit, found.retry.delay, found.retry.most) == (4, 0.5, 60.0)
+    assert (found.total, found.parallelism, found.formats) == (7200.0, 3, ("junit",))
+    assert (found.results.claim, found.results.path) == ("results", "runs")
+    plain = Question.of(SPEC)
+    assert (plain.total, plain.retry.limit, plain.retry.delay, plain.many) == (None, 2, None, False)
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({"level": "learning"}, set()),
+        ({}, {"detect_silent_failures"}),
+        ({"level": "staging"}, {"detect_silent_failures", "fail_on_warnings"}),
+        ({"level": "production"}, {"detect_silent_failures", "fail_on_warnings", "fail_on_stderr"}),
+        ({"level": "production", "failOnStderr": False}, {"detect_silent_failures", "fail_on_warnings"}),
+        ({"level": "learning", "strictMode": True}, {"strict"}),
+    ],
+)
+def test_a_level_is_a_set_of_policies_and_what_is_said_itself_counts(given, asked):
+    found = Question.of(change(validationConfig=given)).settings.policies
+    assert {name for name, value in found.items() if value} == asked
+
+
+def test_a_job_without_validation_config_asks_for_no_policy():
+    assert Question.of(SPEC).settings.policies == {}
 
 
 def test_exact_means_that_nothing_is_taken_out_of_texts():

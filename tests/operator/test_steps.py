@@ -20,9 +20,9 @@ from operator_support import PLURAL, ROOT, URL, ApiServer, Site, Team, condition
 sys.path[:0] = [str(ROOT / "operator"), str(ROOT / "tests" / "unit" / "s2i_build")]
 from cluster_support import auth  # noqa: E402
 from image_support import BASE, PLAIN  # noqa: E402
-from notebook_operator import jobs as jobs_module  # noqa: E402
-from notebook_operator.jobs import Jobs  # noqa: E402
 from notebook_operator.settings import Settings  # noqa: E402
+from notebook_operator.turns import jobs as jobs_module  # noqa: E402
+from notebook_operator.turns.jobs import Jobs  # noqa: E402
 
 
 class Bench:
@@ -122,7 +122,7 @@ def test_a_build_that_fails_keeps_its_cause_and_the_end_of_its_log(bench):
     ("config", "words"),
     [
         ({}, "The strategy s2i cannot work here"),
-        ({"strategy": "kaniko"}, "choose buildah"),
+        ({"strategy": "tekton"}, "The strategy tekton cannot work here"),
         ({"strategyConfig": {"registry": "r"}}, "strategyConfig knows no registry"),
         ({"requirementsFile": "gone.txt"}, "gone.txt"),
     ],
@@ -138,7 +138,7 @@ def test_a_build_that_cannot_begin_says_why(bench, config, words):
 @pytest.mark.parametrize(
     ("spec", "code", "words"),
     [
-        ({"modelValidation": {"platform": "kserve"}}, "invalid_input", "models are not looked at yet"),
+        ({"validationConfig": {"educationalMode": True}}, "invalid_input", "advice comes without examples"),
         ({"notebook": {"git": {"url": URL, "ref": "main"}, "path": "gone.ipynb"}}, "notebook_not_found", "no notebook gone.ipynb"),
         ({"notebook": {"git": {"url": URL, "ref": "main", "credentialsSecret": "gone"}, "path": "a.ipynb"}}, "source_unavailable", "no Secret gone"),
         ({"goldenNotebook": {"git": {"url": URL, "ref": "main"}, "path": "gone.ipynb"}}, "golden_missing", "no golden notebook"),

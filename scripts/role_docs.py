@@ -13,7 +13,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 MARKUP = re.compile(r"([OVMEC])\(([^)]*)\)")
 # Roles whose guide has another name than they have.
-GUIDES = {"notebook_image": "images"}
+GUIDES = {"notebook_image": "images", "validator_operator": "operator-install"}
 LINKS = {"M": "`{}`", "O": "`{}`", "V": "`{}`", "E": "`{}`", "C": "`{}`"}
 
 

@@ -7,7 +7,7 @@ INSTALLED := build/collections
 OURS := $(INSTALLED)/ansible_collections/mlops/notebooks
 
 # Those that a comma or a plus joins need one core each: the lanes before and after a plus run side by side.
-STEPS := lint changelog ansible-lint unit molecule+contract,docs,importer,imports,browser buildah playbooks integration sanity
+STEPS := lint changelog ansible-lint unit operator molecule+contract,docs,importer,imports,browser buildah playbooks integration sanity
 comma := ,
 GATES := $(subst $(comma), ,$(subst +, ,$(STEPS)))
 
@@ -45,10 +45,14 @@ unit: dev ## unit tests against the installed collection, and their coverage; AP
 	@test -n "$(ARGS)" || COVERAGE_FILE=build/coverage $(TOOL) python -m coverage report --fail-under=95 --skip-covered \
 		--include='*/_engine/cluster/*'
 
-contract: dev ## what the tests rely on of a cluster: against the stand-in, or the cluster that KUBECONFIG names; the operator
+operator: dev ## the operators, against the stand-in; ARGS=tests/... for some; APT=1 installs Debian's kubectl, Chromium and promtool (as root)
 	@APT=$(APT) $(PYTHON) scripts/debian.py kubectl kubernetes-client chromium chromium promtool prometheus
 	@APT=$(APT) $(PYTHON) scripts/jupyter.py
-	@$(TOOL) python -m pytest tests/contract tests/operator tests/jupyter $(ARGS)
+	@$(TOOL) python -m pytest $(or $(ARGS),tests/operator tests/jupyter) --numprocesses $(WORKERS) --maxschedchunk 4
+
+contract: dev ## what the tests rely on of a cluster: against the stand-in, or the cluster that KUBECONFIG names
+	@APT=$(APT) $(PYTHON) scripts/debian.py kubectl kubernetes-client
+	@$(TOOL) python -m pytest tests/contract $(ARGS)
 
 buildah: dev ## the steps of a build, by buildah and against a registry; APT=1 installs Debian's packages (as root)
 	@APT=$(APT) $(PYTHON) scripts/debian.py buildah buildah newuidmap uidmap docker-registry docker-registry

@@ -35,7 +35,7 @@ def needed() -> dict[str, str]:
     found |= {"jupyter": str(JUPYTER) if JUPYTER.exists() else None}
     lacking = [name for name, path in found.items() if not path]
     if lacking or unavailable():
-        reason = f"no {', '.join(lacking)} here (make contract installs them; Debian: chromium, npm) {unavailable()}"
+        reason = f"no {', '.join(lacking)} here (make operator installs them; Debian: chromium, npm) {unavailable()}"
         pytest.fail(reason, pytrace=False) if os.environ.get("CI") == "true" else pytest.skip(reason)
     return found
 

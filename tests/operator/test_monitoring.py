@@ -156,7 +156,7 @@ def test_the_page_has_the_metrics_of_the_code():
 def test_kustomize_makes_all_of_it_and_the_dashboard_as_grafana_looks_for_it():
     kubectl = find(("kubectl",))
     if not kubectl:
-        pytest.skip("no kubectl here; `make contract APT=1` as root installs it")
+        pytest.skip("no kubectl here; `make operator APT=1` as root installs it")
     told = subprocess.run([kubectl, "kustomize", FILES], check=True, capture_output=True, text=True, timeout=30).stdout
     found = list(yaml.safe_load_all(told))
     assert len(found) == len(_MANIFESTS) + 1
@@ -207,7 +207,7 @@ _TROUBLE = {
 def promtool():
     found = find(("promtool",))
     if not found:
-        pytest.skip("no promtool here; `make contract APT=1` as root installs it")
+        pytest.skip("no promtool here; `make operator APT=1` as root installs it")
     return found
 
 

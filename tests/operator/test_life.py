@@ -107,13 +107,22 @@ def test_what_runs_is_removed_when_its_job_is_suspended_and_goes_on_later(bench)
 @pytest.mark.parametrize(
     "spec", [{"suspend": True}, {"parameters": {"n": 2}, "suspend": True}, {"parameters": {"n": 2}}]
 )
-def test_what_an_operator_left_that_is_gone_is_removed_where_the_job_has_changed_since(bench, spec, monkeypatch):
+def test_what_an_operator_left_that_is_gone_is_removed_where_the_job_has_changed_since(
+    bench, spec, monkeypatch, request
+):
+    over = threading.Event()
+    request.addfinalizer(over.set)
+
+    def unanswered(*_given, **_more):
+        over.wait()
+        raise Stopped
+
     bench.server.pod_rules.add(LONG)
     bench.site.notebook("a.ipynb", "1")
     bench.team.apply(bench.team.job("job", "a.ipynb", bench.commit))
     bench.team.event("job", "ValidationRunning")
     (run,) = bench.server.system.list("jobs.batch", "team")
-    monkeypatch.setattr(bench.cluster, "send", lambda *_given, **_more: threading.Event().wait())
+    monkeypatch.setattr(bench.cluster, "send", unanswered)
     bench.jobs = Jobs(Cluster(auth(bench.server)), Settings())
     bench.server.journal.clear()
     change(bench, "job", **spec)

@@ -9,7 +9,6 @@ import json
 import sys
 import threading
 from base64 import b64decode
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from image_support import BASE, PLAIN  # noqa: E402
 from notebook_operator.settings import Settings  # noqa: E402
 from notebook_operator.turns import jobs as jobs_module  # noqa: E402
 from notebook_operator.turns.jobs import Jobs  # noqa: E402
+from notebook_operator.turns.workers import Workers  # noqa: E402
 
 
 class Bench:
@@ -32,7 +32,7 @@ class Bench:
         self.server, self.site, self.team = server, Site(server, directory), Team(server, directory / "source")
         self.cluster = Cluster(auth(server))
         self.jobs = Jobs(self.cluster, Settings(**settings))
-        self._threads = ThreadPoolExecutor(8)
+        self._threads = Workers(8)
         server.store.subscribe(self._changed)
 
     def _changed(self, event, resource, found) -> None:
@@ -43,7 +43,7 @@ class Bench:
                 if gone
                 else functools.partial(self.jobs.see, found)
             )
-            self._threads.submit(told)
+            self._threads.submit("team", told)
 
     def status(self, name: str, notebook: str, **spec) -> dict:
         """Apply a job and wait for its verdict."""
@@ -71,6 +71,8 @@ def bench(request, tmp_path, monkeypatch):
         server.external_images[BASE] = PLAIN
         found = Bench(server, tmp_path)
         yield found
+        for one in server.system.list(PLURAL, "team"):  # what still runs would ask a server that is gone
+            found.team.delete(one["metadata"]["name"])
         found.cluster.close()
 
 

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 import kopf
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.verdict.sanitize import clean, shorten
 
-_TEXT = "[%(asctime)s] %(name)-20.20s [%(levelname)-8.8s] %(message)s"
+_TEXT = "[%(asctime)s] %(name)s [%(levelname)-8.8s] %(message)s"
 _MESSAGE = 8000  # characters
 _FIELDS = ("namespace", "name", "uid", "generation")
 _ABOUT: ContextVar[dict] = ContextVar("about", default={})  # noqa: B039  is never changed

@@ -46,6 +46,9 @@ class Record:
         self._status = {name: self._written[name] for name in carried if name in self._written}
         self._status[lifecycle.DIGEST] = lifecycle.digest(found["spec"])
         self._conditions = list(self._written.get("conditions") or ())
+        # What the status says as long as notebooks run.
+        ran = any((one["type"], one["reason"]) == ("Progressing", "Running") for one in self._conditions)
+        self.resumed = bool(same and ran and "startTime" in self._status)
 
     @property
     def generation(self) -> int:

@@ -192,6 +192,8 @@ class Jobs:
     def _one(self, uid: str, seat: _Seat, found: dict, stop: Stop) -> None:
         name = f"{found['metadata']['namespace']}/{found['metadata']['name']}"
         try:
+            if seat.failures:
+                found = self._with_times(self._as_it_is(found))
             if lifecycle.is_suspended(found):
                 if not lifecycle.is_over(found):
                     resting.hold(self._cluster, found, stop)
@@ -214,6 +216,14 @@ class Jobs:
             except ClusterError as second:
                 _LOG.warning("%s: %s", name, second.message)
                 self._try_again(uid, seat, found, stop, second)
+
+    def _as_it_is(self, found: dict) -> dict:
+        """Return a job with the status that was written before the cluster failed. Raises Stopped, ClusterError."""
+        now = resting.find(self._cluster, found["metadata"]["namespace"], found["metadata"]["name"])
+        names = ("uid", "generation")
+        if now is None or any(now["metadata"][name] != found["metadata"][name] for name in names):
+            raise Stopped  # the watch tells of that
+        return found if lifecycle.is_over(now) else now
 
     def _try_again(self, uid: str, seat: _Seat, found: dict, stop: Stop, error: ClusterError) -> None:
         if not lifecycle.is_suspended(found):

@@ -19,7 +19,7 @@ class Clock:
     def __init__(self, outer: Stop, seconds: float | None):
         self.stop, self.over = Stop(), False
         outer.listen(self.stop.ask)
-        self._timer = threading.Timer(max(0.0, seconds), self._end) if seconds is not None else None
+        self._timer = threading.Timer(max(0.0, seconds), self.end) if seconds is not None else None
 
     def __enter__(self) -> Clock:
         if self._timer:
@@ -31,7 +31,8 @@ class Clock:
         if self._timer:
             self._timer.cancel()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Let the time be over."""
         self.over = True
         self.stop.ask()
 

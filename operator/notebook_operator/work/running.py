@@ -20,7 +20,7 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.sto
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.verdict import Verdict
 
 from ..process.metrics import observe
-from ..told import status
+from ..told import lifecycle, status
 from ..told.aggregate import carried
 from ..told.case import Case
 from .building import Environments
@@ -157,6 +157,7 @@ def _spec(
         limits=question.limits,
         workers=question.parallelism,
         rerun=question.rerun if fixed else "always",
+        since=lifecycle.seconds(case.record.began) if case.record.resumed else None,
         max_age=case.settings.verdict_days,
         retries=question.retry.limit,
         retry_delay=question.retry.delay,

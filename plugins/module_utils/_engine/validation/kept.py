@@ -71,8 +71,13 @@ def unpack(found: dict) -> tuple[Verdict, bytes | None]:
 
 def is_older(found: dict, days: int) -> bool:
     """Return whether a verdict fell longer ago than this; one that does not say when has fallen too long ago."""
+    return fell_before(found, time.time() - days * 86400)
+
+
+def fell_before(found: dict, moment: float) -> bool:
+    """Return whether a verdict fell before this moment, in seconds since 1970."""
     told = (found["metadata"].get("annotations") or {}).get(DECIDED, "")
-    return told < time.strftime(_CLOCK, time.gmtime(time.time() - days * 86400))
+    return told < time.strftime(_CLOCK, time.gmtime(moment))
 
 
 def duration(found: dict) -> float | None:

@@ -108,8 +108,10 @@ class _Session:
         """
         ready = [work for work in works if not self._unbuilt(work)]
         left = [work for work in ready if not self._known(work, self._memory.find(work.key))]
-        asked = [work.key for work in left if work.image] if self._shared and self._spec.rerun != "always" else []
-        told = self._shared.find(asked) if asked else {}
+        since = self._spec.since if self._spec.rerun == "always" else None
+        wanted = self._shared and (self._spec.rerun != "always" or since is not None)
+        asked = [work.key for work in left if work.image] if wanted else []
+        told = self._shared.find(asked, since) if asked else {}
         if told and keep:
             self._memory.open()
         return [work for work in left if not self._told(work, told.get(work.key), keep)]
@@ -124,14 +126,16 @@ class _Session:
     def _told(self, work: Work, told: tuple[Verdict, bytes | None] | None, keep: bool) -> bool:
         """End a work whose verdict the namespace keeps, and keep it here."""
         verdict, executed = told or (None, None)
-        if verdict and self._counts(verdict):
-            verdict = replace(verdict, cached=True, executed=None)
-            if keep:
-                workspace = self._memory.workspace()
-                if executed is not None:
-                    Path(workspace, EXECUTED).write_bytes(executed)
-                verdict = self._memory.keep(work.key, verdict, workspace)
-        return self._known(work, verdict)
+        if verdict is None or not (self._counts(verdict) or self._spec.rerun == "always"):
+            return False  # of what is always run again nothing is told but what this very call ran
+        verdict = replace(verdict, cached=True, executed=None)
+        if keep:
+            workspace = self._memory.workspace()
+            if executed is not None:
+                Path(workspace, EXECUTED).write_bytes(executed)
+            verdict = self._memory.keep(work.key, verdict, workspace)
+        self.end(replace(verdict, environment_cached=True))
+        return True
 
     def _known(self, work: Work, verdict: Verdict | None) -> bool:
         if verdict is None or not self._counts(verdict):

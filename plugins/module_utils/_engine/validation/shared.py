@@ -37,8 +37,11 @@ class Shared:
         self._lock = threading.Lock()
         self.trouble: str | None = None
 
-    def find(self, keys: Sequence[str]) -> dict[str, tuple[Verdict, bytes | None]]:
-        """Return what is kept under these work keys: the verdict, and the executed notebook where it is kept too."""
+    def find(self, keys: Sequence[str], since: float | None = None) -> dict[str, tuple[Verdict, bytes | None]]:
+        """Return what is kept under these work keys: the verdict, and the executed notebook where it is kept too.
+
+        since: only what fell at this moment or later, in seconds since 1970.
+        """
         found = {}
         by_short = {kept.short(key): key for key in keys}
         wanted = sorted(by_short)
@@ -47,7 +50,7 @@ class Shared:
             for one in self._listed(f"{_SELECTOR},{KEY} in ({asked})"):
                 key = by_short.get(one["metadata"]["labels"][KEY])
                 with contextlib.suppress(ValueError, OSError, TypeError, KeyError):
-                    if key and not kept.is_older(one, self._days):
+                    if key and not kept.is_older(one, self._days) and not kept.fell_before(one, since or 0.0):
                         found[key] = kept.unpack(one)
         return found
 

@@ -48,6 +48,7 @@ class Spec:
     repair: rounds of adding a missing module and running again. retries: runs again after an infrastructure failure.
     retry_delay: seconds before the first of them, doubled each time, retry_delay_most at most; None = the pipeline's own, no limit.
     rerun: work that has a verdict from before: ``never``, ``failed`` (where that is a failure) or ``always``.
+    since: moment, in seconds since 1970, from which verdicts of the namespace count nevertheless: a call that was cut off began then.
     target: where notebooks whose environment is an image are run, None without a cluster.
     delegate: an operator runs and judges these. environment, secrets: variables handed to the notebooks; the values of
     secrets are hidden wherever text is shown.
@@ -66,6 +67,7 @@ class Spec:
     limits: Limits = Limits()
     workers: int = 1
     rerun: str = "never"
+    since: float | None = None
     max_age: int = 90
     repair: int = 0
     retries: int = 1

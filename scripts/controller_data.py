@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 
 import yaml
-from role_docs import ROOT, text
+from role_docs import ROOT, Dumper, text
 
 TARGET = ROOT / "extensions" / "controller" / "notebooks.yml"
 HEAD = """---
@@ -100,13 +100,6 @@ TEMPLATES = (
 
 class Unsafe(str):
     """Text that Ansible must not template, since AWX does."""
-
-
-class Dumper(yaml.SafeDumper):
-    """Writes lists below their key indented, as ansible-lint wants them."""
-
-    def increase_indent(self, flow=False, indentless=False):
-        return super().increase_indent(flow, False)
 
 
 Dumper.add_representer(Unsafe, lambda dumper, value: dumper.represent_scalar("!unsafe", str(value), style='"'))

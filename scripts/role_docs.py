@@ -7,14 +7,25 @@ import json
 import re
 import sys
 from pathlib import Path
+from textwrap import indent
 
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKUP = re.compile(r"([OVMEC])\(([^)]*)\)")
 # Roles whose guide has another name than they have.
-GUIDES = {"notebook_image": "images", "validator_operator": "operator-install"}
+GUIDES = {
+    "data_manager": "jupyter-operator", "jupyter_operator": "jupyter-operator", "notebook_image": "images",
+    "validator_operator": "operator-install",
+}  # fmt: skip
 LINKS = {"M": "`{}`", "O": "`{}`", "V": "`{}`", "E": "`{}`", "C": "`{}`"}
+
+
+class Dumper(yaml.SafeDumper):
+    """Writes lists below their key indented, as ansible-lint wants them."""
+
+    def increase_indent(self, flow=False, indentless=False):
+        return super().increase_indent(flow, False)
 
 
 def text(description) -> str:
@@ -56,15 +67,17 @@ def readme(name: str, spec: dict) -> str:
 
 def defaults(spec: dict) -> str:
     lines = ["---", "# Made from meta/argument_specs.yml by scripts/role_docs.py."]
-    lines += [
-        f"{option}: {scalar(about['default'])}" for option, about in spec["options"].items() if "default" in about
-    ]
+    lines += [f"{option}:{value(about['default'])}" for option, about in spec["options"].items() if "default" in about]
     return "\n".join(lines) + "\n"
 
 
-def scalar(value) -> str:
-    plain = isinstance(value, str) and re.fullmatch(r"[A-Za-z~][\w./~-]*", value)
-    return value if plain else json.dumps(value)
+def value(found) -> str:
+    """Return a value as it stands behind a colon: in a line, or where that is too long in several."""
+    plain = isinstance(found, str) and re.fullmatch(r"[A-Za-z~][\w./~-]*", found) and yaml.safe_load(found) == found
+    line = f" {found if plain else json.dumps(found)}"
+    if len(line) < 120:
+        return line
+    return "\n" + indent(yaml.dump(found, Dumper=Dumper, sort_keys=False, width=130), "  ").rstrip()
 
 
 def main() -> int:

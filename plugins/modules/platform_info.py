@@ -56,11 +56,11 @@ options:
     description:
       - The kinds of work that RV(missing) is told for.
       - V(detect) is this module, V(run) runs notebooks in pods, V(operator) has the operator run them, V(models) checks the models
-        that they call, V(validator), V(election) and V(triggers) are the operator itself, V(administer) is the role
+        that they call, V(validator), V(election) and V(triggers) are the operator itself, V(jupyter) is the one of Jupyter servers, V(administer) is the role
         C(mlops.notebooks.namespace) in a namespace that is there, and the others build images in this way, or check one that is given (V(prebuilt)).
     type: list
     elements: str
-    choices: [detect, run, operator, s2i, docker, tekton, shipwright, buildah, prebuilt, models, validator, election, triggers, administer]
+    choices: [detect, run, operator, s2i, docker, tekton, shipwright, buildah, prebuilt, models, validator, election, triggers, jupyter, administer]
     default: [run]
 seealso:
   - name: Logging in to a cluster

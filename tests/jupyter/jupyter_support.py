@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -39,8 +38,6 @@ __all__ = [
 ]
 PLURAL = "jupyternotebooks.squonk.it"
 RBAC = "rbac.authorization.k8s.io"
-DOCS = ROOT / "docs" / "jupyter-operator.md"
-_ROW = re.compile(r"^\| `([a-z0-9./-]*)` \| `([a-z./-]+)` \| ([a-z ]+) \|", re.M)
 
 
 def define(server) -> None:
@@ -51,11 +48,12 @@ def define(server) -> None:
 
 
 def rules() -> list[dict]:
-    """The rights of the operator as docs/jupyter-operator.md has them: group (core: v1), resource, verbs."""
-    found = _ROW.findall(DOCS.read_text(encoding="utf-8"))
+    """The rights of the operator as its role gives them, one resource each."""
+    from ansible_collections.mlops.notebooks.plugins.module_utils._engine.platform.permissions_data import WORK
+
     return [
-        {"apiGroups": ["" if group == "v1" else group], "resources": [resource], "verbs": verbs.split()}
-        for group, resource, verbs in found
+        {"apiGroups": [group], "resources": [resource], "verbs": verbs.split()}
+        for group, resource, verbs in WORK["jupyter"]
     ]
 
 

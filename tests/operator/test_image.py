@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from test_deployed import COLLECTION, ROOT
 
 OURS = "ansible_collections.mlops.notebooks"
+OPERATORS = ("notebook_operator", "jupyter_operator")
 # What runs in the notebook's own environment is sent there as text. The others are optional, and their absence is told.
 IN_PODS = ("run/program.py", "run/pod/inside.py")
 OPTIONAL = {"openshift", "boto3", "botocore", "pipreqs", "uv", "tomli"}
@@ -44,9 +45,10 @@ def imports(module: str, path: Path) -> set[str]:
 
 
 def third_party() -> set[str]:
-    """The distributions that the operator may import, itself or by the engine."""
+    """The distributions that the operators may import, themselves or by the engine."""
     ours = ROOT / "operator"
-    paths = (path.relative_to(ours).with_suffix("") for path in (ours / "notebook_operator").rglob("*.py"))
+    files = (path for operator in OPERATORS for path in (ours / operator).rglob("*.py"))
+    paths = (path.relative_to(ours).with_suffix("") for path in files)
     todo = [".".join(path.parts) for path in paths]
     seen, found = set(), set()
     while todo:
@@ -57,7 +59,7 @@ def third_party() -> set[str]:
         seen.add(path)
         for name in imports(module, path):
             top = name.partition(".")[0]
-            if top in ("ansible_collections", "notebook_operator"):
+            if top in ("ansible_collections", *OPERATORS):
                 todo.append(name)
             elif top not in sys.stdlib_module_names | OPTIONAL:
                 found.add(top)

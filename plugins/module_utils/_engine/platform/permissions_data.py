@@ -7,6 +7,7 @@ from __future__ import annotations
 _APPLY = "get create patch"
 _FOLLOW = "get list watch"
 _KEEP = f"{_APPLY} list delete"
+_KEEP_WATCHED = f"{_FOLLOW} create patch delete"
 
 # Following the pods of a build of ours.
 _PODS = (
@@ -105,6 +106,24 @@ WORK: dict[str, tuple[tuple[str, ...], ...]] = {
         ("apps", "daemonsets", "patch"),
         ("serving.kserve.io", "inferenceservices", "patch"),
         ("argoproj.io", "applications", "get patch"),
+    ),
+    # What the process of the operator of Jupyter servers does; its guide says of each what for.
+    "jupyter": (
+        ("squonk.it", "jupyternotebooks", "get list watch patch"),
+        ("squonk.it", "jupyternotebooks/status", "patch"),
+        ("squonk.it", "jupyternotebooks/finalizers", "update"),
+        ("", "secrets", _APPLY),
+        ("", "configmaps", f"{_APPLY} delete"),
+        ("", "services", "get list watch create patch"),
+        ("", "pods", "list watch"),
+        ("", "events", "create"),
+        ("", "namespaces", "get"),
+        ("apps", "deployments", _KEEP_WATCHED),
+        ("networking.k8s.io", "ingresses", _KEEP_WATCHED),
+        ("networking.k8s.io", "networkpolicies", _KEEP_WATCHED),
+        ("route.openshift.io", "routes", _KEEP_WATCHED),
+        ("route.openshift.io", "routes/custom-host", "create update"),
+        ("gateway.networking.k8s.io", "httproutes", _KEEP_WATCHED),
     ),
     # What the role namespace does in a namespace that is there.
     "administer": (

@@ -25,7 +25,7 @@ def run() -> None:
         main.operator()
     except (ValueError, EngineError) as error:
         sys.exit(str(error))
-    health = f"http://0.0.0.0:{settings.health_port}/healthz" if settings.health_port else None
+    health = f"http://{settings.health_address}:{settings.health_port}/healthz" if settings.health_port else None
     kopf.run(standalone=True, liveness_endpoint=health, **scope(settings))
 
 

@@ -35,7 +35,12 @@ def activity():
 @pytest.fixture(scope="session")
 def operator(server, activity, tmp_path_factory):
     """The operator as it is deployed, with the rights of the documentation."""
-    given = {"SERVER_URL": activity.url, "CULL_INTERVAL": "1", "HEALTH_PORT": str(free_port())}
+    given = {
+        "SERVER_URL": activity.url,
+        "CULL_INTERVAL": "1",
+        "HEALTH_PORT": str(free_port()),
+        "HEALTH_ADDRESS": "127.0.0.1",
+    }
     given["ALLOWED_IMAGES"] = "jupyter/*,registry.example.com:5000/*"
     found = Operator(server, tmp_path_factory.mktemp("operator"), account(server), given)
     found.start()

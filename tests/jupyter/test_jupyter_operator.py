@@ -226,4 +226,5 @@ def test_notebooks_at_rest_cost_no_requests_and_little_memory(team, operator):
 
 def test_it_answers_to_whoever_asks_whether_it_lives(operator):
     address = f"http://127.0.0.1:{operator.settings['HEALTH_PORT']}/healthz"
-    assert urllib3.request("GET", address, retries=False, timeout=10).status == 200
+    starting = urllib3.Retry(connect=12, backoff_factor=0.1)  # as the kubelet does
+    assert urllib3.request("GET", address, retries=starting, timeout=10).status == 200

@@ -48,7 +48,7 @@ unit: dev ## unit tests against the installed collection, and their coverage; AP
 operator: dev ## the operators, against the stand-in; ARGS=tests/... for some; APT=1 installs Debian's kubectl, Chromium and promtool (as root)
 	@APT=$(APT) $(PYTHON) scripts/debian.py kubectl kubernetes-client chromium chromium promtool prometheus
 	@APT=$(APT) $(PYTHON) scripts/jupyter.py
-	@$(TOOL) python -m pytest $(or $(ARGS),tests/operator tests/jupyter) --numprocesses $(WORKERS) --maxschedchunk 4
+	@$(TOOL) python -m pytest $(or $(ARGS),tests/operator tests/jupyter) --numprocesses $(WORKERS) --dist loadfile
 
 contract: dev ## what the tests rely on of a cluster: against the stand-in, or the cluster that KUBECONFIG names
 	@APT=$(APT) $(PYTHON) scripts/debian.py kubectl kubernetes-client

@@ -172,7 +172,8 @@ print(json.load(answer)["status"]["userInfo"]["username"])
 
 def test_deletion_ends_every_process_of_the_pod(cluster, namespace, member):
     marker = f"7{uuid.uuid4().int % 10**9}"
-    script = f"trap '' TERM; setsid sleep {marker} & echo started; sleep {marker}"
+    # The one in the background says that it is there; both have the marker in their arguments.
+    script = f"trap '' TERM; setsid sh -c 'echo started; exec sleep {marker}' & wait"
     path = create(cluster, namespace, "stubborn", shell(script), token=member, terminationGracePeriodSeconds=1)
     cluster.until(path, lambda pod: pod and pod["status"].get("phase") == "Running")
     assert cluster.good("GET", f"{path}/log?follow=true&limitBytes=7") == "started"

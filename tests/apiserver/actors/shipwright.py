@@ -162,6 +162,8 @@ class BuildRunController(Owner):
 
     def _follow(self, run: dict, task: dict) -> None:
         status = task.get("status") or {}
+        # Whoever changes a BuildRun just as its TaskRun is made has the status refused that names it.
+        run.setdefault("status", {}).setdefault("taskRunName", task["metadata"]["name"])
         told = next((one for one in status.get("conditions") or () if one["type"] == "Succeeded"), None)
         if told is None:
             return

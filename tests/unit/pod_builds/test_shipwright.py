@@ -220,6 +220,20 @@ def test_a_build_that_somebody_cancels_says_so(shipwright):
     assert made.build.reason == "build_cancelled", made.build.message
 
 
+def test_a_build_cancelled_just_as_its_task_is_made_says_so_too(shipwright, monkeypatch):
+    shipwright.server.pod_rules.add({"name": "*", "seconds": 60})
+    task = stand_in.BuildRunController._task
+
+    def cancelled(controller, run):
+        place = (stand_in.RUNS, "team", run["metadata"]["name"])
+        controller.system.patch(*place, {"spec": {"state": "BuildRunCanceled"}})
+        return task(controller, run)
+
+    monkeypatch.setattr(stand_in.BuildRunController, "_task", cancelled)
+    (made,) = shipwright.make()
+    assert made.build.reason == "build_cancelled", made.build.message
+
+
 def test_a_failure_that_may_pass_is_tried_again(shipwright):
     shipwright.server.pod_rules.add({"name": "*", "failure": "Evicted", "seconds": 0.1, "times": 1})
     (made,) = shipwright.make()

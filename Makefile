@@ -37,8 +37,8 @@ lint: dev ## ruff, format, and the layers of the engine
 	@$(TOOL) ruff format --quiet --check .
 	@PYTHONPATH=$(INSTALLED):operator $(TOOL) lint-imports --no-cache --config pyproject.toml
 
-unit: dev ## unit tests against the installed collection, and their coverage; APT=1 installs Debian's registry (as root)
-	@APT=$(APT) $(PYTHON) scripts/debian.py docker-registry docker-registry
+unit: dev ## unit tests against the installed collection, and their coverage; APT=1 installs Debian's registry and sshd (as root)
+	@APT=$(APT) $(PYTHON) scripts/debian.py docker-registry docker-registry sshd openssh-server
 	@rm -f build/coverage*
 	@COVERAGE_FILE=build/coverage $(TOOL) python -m pytest tests/unit --numprocesses $(WORKERS) \
 		--cov=$(OURS)/plugins/module_utils/_engine --cov-report=term --cov-fail-under=90 $(ARGS)

@@ -10,9 +10,9 @@ from .cel import rules
 from .resources import ResourceType
 from .values import clone, dig, timestamp
 
-_CONDITIONS = (
-    ("NamesAccepted", "NoConflicts", "no conflicts found"),
-    ("Established", "InitialNamesAccepted", "the initial names have been accepted"),
+_ACCEPTED = (
+    ("NamesAccepted", "True", "NoConflicts", "no conflicts found"),
+    ("Established", "True", "InitialNamesAccepted", "the initial names have been accepted"),
 )
 
 
@@ -67,9 +67,9 @@ class Crds:
         now = timestamp(self._server.clock.now())
         known = {one["type"]: one for one in dig(crd, "status", "conditions", default=[])}
         conditions = []
-        for kind, reason, message in _CONDITIONS:
-            fresh = {"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": now}
-            conditions.append(known.get(kind, fresh))
+        for kind, status, reason, message in self._accepted(spec):
+            fresh = {"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": now}
+            conditions.append(known[kind] if known.get(kind, {}).get("status") == status else fresh)
         stored = [version["name"] for version in spec["versions"] if version.get("storage")]
         old = dig(crd, "status", "storedVersions", default=[])
         crd["status"] = {
@@ -77,6 +77,17 @@ class Crds:
             "acceptedNames": clone(names),
             "storedVersions": [*old, *(one for one in stored if one not in old)],
         }
+
+    def _accepted(self, spec: dict) -> tuple:
+        """Conditions, as apiextensions-apiserver's naming and establishing controllers set them; of the names only kinds count."""
+        own, kind = (spec.get("group"), spec["names"].get("plural")), spec["names"].get("kind")
+        others = (one["spec"]["names"] for key, one in self._definitions.items() if key[0] == own[0] and key != own)
+        if kind not in {names.get("kind") for names in others}:
+            return _ACCEPTED
+        return (
+            ("NamesAccepted", "False", "KindConflict", f'"{kind}" is already in use'),
+            ("Established", "False", "NotAccepted", "not all names are accepted"),
+        )
 
     def check(self, checks, crd: dict) -> None:
         spec = crd.get("spec") or {}
@@ -89,6 +100,9 @@ class Crds:
         versions = spec.get("versions") or []
         if sum(1 for version in versions if version.get("storage")) != 1:
             checks.invalid("spec.versions", "", "must have exactly one version marked as storage version")
+        for index, stored in enumerate(dig(crd, "status", "storedVersions", default=[])):
+            if stored not in [version.get("name") for version in versions]:
+                checks.invalid(f"status.storedVersions[{index}]", stored, "must appear in spec.versions")
         for index, version in enumerate(versions):
             schema = dig(version, "schema", "openAPIV3Schema")
             if schema is None:
@@ -126,7 +140,8 @@ class Crds:
     def committed(self, event: str, crd: dict) -> None:
         """Called within the write of a CRD, so that its resource is served when the client has its answer."""
         if event != "DELETED":
-            self.serve(crd)
+            if all(one["status"] == "True" for one in crd["status"]["conditions"]):
+                self.serve(crd)
             return
         key = (crd["spec"]["group"], crd["spec"]["names"]["plural"])
         resource = self._server.registry.by_key(key)

@@ -63,6 +63,12 @@ def prepare(on: Site) -> None:
 
 
 def former(on: Site) -> None:
+    """The operator before this one, in a cluster that once stored notebooks in a version that nobody serves any more."""
+    names = {"plural": "jupyternotebooks", "kind": "JupyterNotebook"}
+    version = {"name": "v1alpha3", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
+    spec = {"group": "squonk.it", "scope": "Namespaced", "names": names, "versions": [version]}
+    kind = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition"}
+    on.server.system.create(CRD, {**kind, "metadata": {"name": NOTEBOOKS}, "spec": spec})
     labels = {"application": "jupyter-operator"}
     template = {
         "metadata": {"labels": labels},
@@ -145,9 +151,10 @@ def test_a_file_of_parameters_of_that_time_deploys_all_once_and_leaves_nothing(s
     (rule,) = find(f"roles.{RBAC}", "data-manager-api-production", MANAGERS)["rules"]
     assert set(rule["verbs"]) == {"get", "list", "watch", "create", "delete"}
     there = made(on)
+    on.server.journal.clear()
     again, managed = run(on), run(on, "site_dm")
     assert (again.status, again.changed, managed.status, managed.changed) == (0, 0, 0, 0), again.text + managed.text
-    assert made(on) == there
+    assert made(on) == there and not on.server.journal.writes()
 
     notebook = {
         "apiVersion": "squonk.it/v2",
@@ -175,6 +182,7 @@ def test_every_further_variable_acts_in_place_of_the_operator_before_and_what_ho
     waited = run(on, **FURTHER, **named, jo_timeout=2)
     assert waited.status == 2 and "The operator was not ready after 2 s:" in waited.text, waited.text
     assert "ImagePullBackOff: Back-off pulling image" in waited.text
+    assert on.server.system.find(CRD, None, NOTEBOOKS)["status"]["storedVersions"] == ["v1alpha3", "v2"]
     pod, operator, settings = container(on)
     assert settings == Settings(
         namespaces=("team",), workers=4, health_port=8080, domain="data-manager.example.org", exposure="httproute",

@@ -137,8 +137,10 @@ def test_all_of_it_is_deployed_once_changed_as_asked_for_and_gone_without_a_rest
     assert "notebookvalidationjobs" not in rules(on, OWN) and "leases" in rules(on, OWN, f"{NAME}-election")
     before = made(on)
 
+    on.server.journal.clear()
     again = run(on, **FULL)
     assert again.status == 0 and again.changed == 0 and made(on) == before, again.text
+    assert not on.server.journal.writes()
 
     less = run(on, watch=["*"], min_available=0, network_policy=False)
     assert less.status == 0, less.text

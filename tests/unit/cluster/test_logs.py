@@ -154,6 +154,16 @@ def test_a_stream_that_the_server_ends_early_is_taken_up_again(server, container
     assert ["sinceTime" in query for query in queries] == [False] + [True] * (len(queries) - 1)
 
 
+def test_a_server_that_fails_at_the_last_reading_hides_no_line(server, container, following):
+    container.start()
+    container.write("one", "two", "three")
+    container.end()
+    server.faults.add("end-within", "/log", bytes=50)
+    server.faults.add("status", "/log", status=503, count=2)
+    log = following()
+    assert log.answer().complete and log.got == ["one", "two", "three"]
+
+
 def test_lines_of_one_moment_and_older_ones_after_newer_come_once(server, container, following):
     container.start()
     moment = datetime(2026, 1, 1, 12, 0, 0, 900_000, tzinfo=timezone.utc)

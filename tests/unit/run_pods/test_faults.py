@@ -78,7 +78,7 @@ class Killer:
             self._found.put(name)
 
     def _work(self):
-        self._server.journal.wait_for("GET .*/pods[?]")
+        self._server.journal.wait_for("GET .*/pods[?]", timeout=300)
         while True:
             with contextlib.suppress(ApiError):  # it is gone already, with its Job
                 self._server.system.delete("pods", "team", self._found.get())

@@ -119,7 +119,7 @@ class _Following:
                 if error.status == 401 and not renewed and self.cluster.renew(used):
                     renewed = True
                     continue
-                if over or (error.status == 404 and self.repeats.begun):
+                if (over and not error.transient) or (error.status == 404 and self.repeats.begun):
                     return self._done()  # it ended without a log, or went away with its log
                 if not error.transient and not _not_yet(error):
                     raise

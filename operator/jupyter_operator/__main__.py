@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 
 import kopf
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
+from operator_common import logs
 
 from . import main
 from .settings import Settings, scope
@@ -16,12 +16,9 @@ from .settings import Settings, scope
 
 def run() -> None:
     """Run until a signal ends it."""
-    kopf.configure()
-    # A line for each change that is seen helps nobody, nor one for each connection that is not kept.
-    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     try:
         settings = Settings.of(os.environ)
+        logs.configure(settings.log_format)
         main.operator()
     except (ValueError, EngineError) as error:
         sys.exit(str(error))

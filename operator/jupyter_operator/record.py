@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import logging
-import uuid
 
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.client import Cluster
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.discovery import Resource
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.errors import ClusterError
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.kinds import EVENTS
+from operator_common.told import say
 
 from . import status
 from .children import OPERATOR
@@ -75,22 +74,6 @@ def _say(cluster: Cluster, metadata: dict, reason: str, message: str, warning: b
         reason,
         message,
     )
-    moment = status.now()
-    names = {name: metadata[name] for name in ("name", "namespace", "uid")}
-    event = {
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"name": f"{metadata['name'][:200]}.{uuid.uuid4().hex[:16]}", "namespace": metadata["namespace"]},
-        "involvedObject": {"apiVersion": NOTEBOOKS.api_version, "kind": NOTEBOOKS.kind, **names},
-        "type": "Warning" if warning else "Normal",
-        "reason": reason,
-        "message": message,
-        "source": {"component": OPERATOR},
-        "firstTimestamp": moment,
-        "lastTimestamp": moment,
-        "count": 1,
-    }
-    try:
-        cluster.create(EVENTS.path(metadata["namespace"]), event)
-    except ClusterError as error:
-        _LOG.warning("The event %s was not written: %s", reason, error.message)
+    about = {"apiVersion": NOTEBOOKS.api_version, "kind": NOTEBOOKS.kind}
+    about |= {name: metadata[name] for name in ("name", "namespace", "uid")}
+    say(cluster, about, OPERATOR, reason, message, warning=warning)

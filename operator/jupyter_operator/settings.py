@@ -20,6 +20,7 @@ class Settings:
 
     namespaces: tuple[str, ...] = ("*",)
     workers: int = 10
+    log_format: str = "text"
     health_port: int = 0
     health_address: str = "0.0.0.0"  # the kubelet asks at the address of the pod
     # where servers answer
@@ -157,7 +158,7 @@ def _address(name: str, text: str) -> str:
 
 
 _READ = {
-    "namespaces": _texts, "workers": _number(1), "health_port": _number(1), "health_address": _text,
+    "namespaces": _texts, "workers": _number(1), "log_format": _one_of(("text", "json")), "health_port": _number(1), "health_address": _text,
     "domain": _text, "exposure": _one_of(EXPOSURES), "ingress_class": _text, "gateway": _gateway,
     "tls": _one_of(TLS), "tls_secret": _text, "cert_issuer": _text,
     "image": _text, "node_selector": _pairs, "affinity": _json(dict, "an object"), "priority_class": _text,

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.verdict.sanitize import clean, shorten
+from operator_common.told import condition as told_condition
 
 from .exposure import Exposure
 from .question import Question
@@ -14,13 +13,7 @@ from .refusal import Refusal
 from .state import Said
 
 IDLE = "idle since "  # how a stop begins that the operator has asked for
-_TEXT = 1000  # characters
 Told = Mapping[str, tuple[bool, str, str]]
-
-
-def now() -> str:
-    """Return this moment as Kubernetes writes it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def refused(refusal: Refusal) -> Told:
@@ -57,13 +50,10 @@ def fresh(before: Mapping, generation: int, told: Told, token: str | None, more:
 
     token: must not be in any message. more: further fields.
     """
-    conditions = [
-        _condition(one, told[one["type"]], generation) if one["type"] in told else one for one in _known(before)
-    ]
-    missing = [{"type": kind} for kind in told if kind not in [one["type"] for one in conditions]]
-    conditions += [_condition(one, told[one["type"]], generation) for one in missing]
-    for one in conditions:
-        one["message"] = shorten(clean(without(one["message"], token)), _TEXT)
+    known = {one["type"]: one for one in _known(before)}
+    conditions = list(
+        {**known, **{kind: _fresh(kind, known.get(kind), told[kind], generation, token) for kind in told}}.values()
+    )
     return {**before, **(more or {}), "observedGeneration": generation, "conditions": conditions}
 
 
@@ -94,10 +84,6 @@ def _known(status: Mapping) -> list[dict]:
     return [dict(one) for one in status.get("conditions") or () if isinstance(one, dict) and one.get("type")]
 
 
-def _condition(old: dict, told: tuple[bool, str, str], generation: int) -> dict:
-    state = str(told[0])
-    since = old.get("lastTransitionTime") if old.get("status") == state else None
-    return {
-        "type": old["type"], "status": state, "observedGeneration": generation,
-        "lastTransitionTime": since or now(), "reason": told[1], "message": told[2],
-    }  # fmt: skip
+def _fresh(kind: str, old: dict | None, told: tuple[bool, str, str], generation: int, token: str | None) -> dict:
+    state, reason, message = told
+    return told_condition(kind, old, (str(state), reason, without(message, token)), generation)

@@ -13,10 +13,10 @@ import threading
 import kopf
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.client import Cluster
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
+from operator_common import logs
 
 from . import main
 from .git.scratch import Scratch
-from .process import logs
 from .process.lease import Election
 from .process.metrics import ObservedCluster
 from .process.ports import health, serve

@@ -40,6 +40,7 @@ def operator(server, activity, tmp_path_factory):
         "CULL_INTERVAL": "1",
         "HEALTH_PORT": str(free_port()),
         "HEALTH_ADDRESS": "127.0.0.1",
+        "LOG_FORMAT": "json",
     }
     given["ALLOWED_IMAGES"] = "jupyter/*,registry.example.com:5000/*"
     found = Operator(server, tmp_path_factory.mktemp("operator"), account(server), given)

@@ -19,12 +19,13 @@ def test_settings_are_read_and_mistakes_told():
     given = {
         "DOMAIN": "a.example.com", "NODE_SELECTOR": "x/y=yes, b=c", "ALLOWED_USERS": "1000-1999,5", "CULL_AFTER": "60",
         "ALLOWED_IMAGES": "quay.io/*, a/b", "NETWORK_POLICY": "no", "AFFINITY": "{}", "NETWORK_POLICY_PEERS": "[{}]",
-        "NAMESPACES": "a,b", "GATEWAY": "ns/gw", "SERVICE_ACCOUNT_TOKENS": "yes", "PRIORITY_CLASS": "", "HEALTH_PORT": "8080", "HEALTH_ADDRESS": "::1",
+        "NAMESPACES": "a,b", "GATEWAY": "ns/gw", "SERVICE_ACCOUNT_TOKENS": "yes", "PRIORITY_CLASS": "", "HEALTH_PORT": "8080",
+        "HEALTH_ADDRESS": "::1", "LOG_FORMAT": "json",
     }  # fmt: skip
     assert Settings.of({f"JUPYTER_OPERATOR_{name}": value for name, value in given.items()}) == Settings(
         domain="a.example.com", node_selector={"x/y": "yes", "b": "c"}, allowed_users=((1000, 1999), (5, 5)), cull_after=60,
         allowed_images=("quay.io/*", "a/b"), network_policy=False, network_policy_peers=({},), namespaces=("a", "b"),
-        gateway="ns/gw", service_account_tokens=True, health_port=8080, health_address="::1",
+        gateway="ns/gw", service_account_tokens=True, health_port=8080, health_address="::1", log_format="json",
     )  # fmt: skip
     wrong = {
         "EXPOSURE": "nodeport", "TLS": "maybe", "WORKERS": "0", "CULL_AFTER": "1h", "NETWORK_POLICY": "perhaps", "AFFINITY": "[]",

@@ -228,3 +228,10 @@ def test_it_answers_to_whoever_asks_whether_it_lives(operator):
     address = f"http://127.0.0.1:{operator.settings['HEALTH_PORT']}/healthz"
     starting = urllib3.Retry(connect=12, backoff_factor=0.1)  # as the kubelet does
     assert urllib3.request("GET", address, retries=starting, timeout=10).status == 200
+
+
+def test_its_log_is_one_object_a_line(team, operator):
+    team.create("logged")
+    team.ready("logged")
+    told = [json.loads(line) for line in operator.log.read_text(encoding="utf-8").splitlines()]
+    assert any("team/logged" in one["message"] for one in told)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import urllib3
+import websocket
 from jupyter_support import ROOT, ApiServer, Bench, conditions, define, free_port, namespace
 
 from tests.apiserver.actors.process import PATH, unavailable
@@ -191,9 +192,29 @@ def log(site, name: str) -> str:
     return site.cluster.send("GET", f"/api/v1/namespaces/team/pods/{pod}/log", {"container": "notebook"}).data.decode()
 
 
-def test_a_server_that_nobody_uses_any_more_is_stopped(site):
-    site.team.note("two", cull_after="1s")
+def busy(site, name: str) -> str:
+    """Have a kernel of a server compute for long, with nobody connected; return its address."""
+    kernels, token = f"{site.proxy.url}/{name}/api/kernels", told(site, name)["token"]
+    made = json.loads(answered("POST", kernels, 201, "{}", f"token {token}").data)
+    place = f"{kernels.replace('http', 'ws', 1)}/{made['id']}/channels"
+    channels = websocket.create_connection(place, header=[f"Authorization: token {token}"], timeout=60)
+    header = {"msg_id": "1", "msg_type": "execute_request", "version": "5.3", "username": "", "session": "1"}
+    content = {"code": "print('begun'); import time; time.sleep(600)", "silent": False}
+    message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
+    channels.send(json.dumps(message))
+    while json.loads(channels.recv())["msg_type"] != "stream":
+        pass
+    channels.close()
+    return f"{kernels}/{made['id']}"
+
+
+def test_a_server_that_nobody_uses_any_more_is_stopped_and_one_that_computes_is_not(site):
+    kernel, token = busy(site, "one"), told(site, "one")["token"]
+    for name in ("one", "two"):
+        site.team.note(name, cull_after="1s")
     found = site.team.told("two", "Stopped", "Idle")
     assert "idle since 20" in conditions(found)["Stopped"]["message"]
     assert (site.directory / "claims" / "team" / "projects" / "project-two" / "welcome.txt").is_file()
-    assert conditions(site.team.ready("one"))["Stopped"]["status"] == "False"
+    assert conditions(site.team.ready("one"))["Stopped"]["status"] == "False"  # looked at in the same round
+    answered("POST", f"{kernel}/interrupt", 204, None, f"token {token}")
+    site.team.told("one", "Stopped", "Idle")

@@ -45,7 +45,7 @@ FURTHER = {
     "jo_pod_priority_class": "low", "jo_service_account_tokens": True, "jo_allowed_images": ["quay.io/jupyter/*"],
     "jo_allowed_service_accounts": "default, jane", "jo_allowed_domains": ["*.example.com"], "jo_allowed_users": ["1000-1999"],
     "jo_allowed_groups": ["100"], "jo_network_policy": False, "jo_network_policy_peers": [{"podSelector": {}}], "jo_cull_after": 3600,
-    "jo_cull_interval": 30, "jo_cull_connected": True, "jo_server_url": "http://{name}.{namespace}:8888", "jo_workers": 4,
+    "jo_cull_interval": 30, "jo_cull_connected": True, "jo_server_url": "http://{name}.{namespace}:8888", "jo_workers": 4, "jo_log_format": "text",
     "jo_variables": {"HTTPS_PROXY": "http://proxy.example.com:3128"}, "jo_cpu_request": "50m", "jo_mem_request": "128Mi",
     "jo_cpu_limit": "", "jo_mem_limit": "512Mi", "jo_affinity": {}, "jo_tolerations": [{"key": "infra", "operator": "Exists"}],
     "jo_pull_secrets": ["puller"],
@@ -185,7 +185,7 @@ def test_every_further_variable_acts_in_place_of_the_operator_before_and_what_ho
     assert on.server.system.find(CRD, None, NOTEBOOKS)["status"]["storedVersions"] == ["v1alpha3", "v2"]
     pod, operator, settings = container(on)
     assert settings == Settings(
-        namespaces=("team",), workers=4, health_port=8080, domain="data-manager.example.org", exposure="httproute",
+        namespaces=("team",), workers=4, health_port=8080, log_format="text", domain="data-manager.example.org", exposure="httproute",
         ingress_class="traefik", gateway="infra/public", tls="router", image="quay.io/jupyter/base-notebook:1",
         affinity={"nodeAffinity": {}}, priority_class="low", service_account_tokens=True, allowed_images=("quay.io/jupyter/*",),
         allowed_service_accounts=("default", "jane"), allowed_domains=("*.example.com",), allowed_users=((1000, 1999),),

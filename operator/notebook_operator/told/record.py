@@ -5,21 +5,19 @@ from __future__ import annotations
 
 import logging
 import threading
-import uuid
 
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.client import Cluster
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.errors import ClusterError
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.kinds import EVENTS
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.validation.resource import JOBS
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.stop import Stop, Stopped
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.verdict.sanitize import clean, shorten
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.verdict.sanitize import clean
+from operator_common import logs
+from operator_common.told import say
 
-from ..process import logs
 from . import lifecycle, status
 
 _LOG = logging.getLogger(__name__)
 _COMPONENT = "notebook-operator"
-_MESSAGE = 1000  # characters; an event may have 1,024
 _JSON_PATCH = "application/json-patch+json"
 _CARRIED = (
     "startTime",
@@ -130,21 +128,5 @@ class Record:
         """Write an event; where that cannot be, the log has it."""
         words = (self._metadata["namespace"], self._metadata["name"], reason, clean(message))
         _LOG.info("%s/%s: %s: %s", *words, extra=logs.fields(self._metadata, reason))
-        moment, name = status.now(), self._metadata["name"]
-        event = {
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {"name": f"{name[:200]}.{uuid.uuid4().hex[:16]}", "namespace": self._metadata["namespace"]},
-            "involvedObject": {**self.owner, "namespace": self._metadata["namespace"]},
-            "type": "Warning" if warning else "Normal",
-            "reason": reason,
-            "message": shorten(clean(message), _MESSAGE - 40),
-            "source": {"component": _COMPONENT},
-            "firstTimestamp": moment,
-            "lastTimestamp": moment,
-            "count": 1,
-        }
-        try:
-            self._cluster.create(EVENTS.path(self._metadata["namespace"]), event)
-        except ClusterError as error:
-            _LOG.warning("The event %s was not written: %s", reason, error.message)
+        about = {**self.owner, "namespace": self._metadata["namespace"]}
+        say(self._cluster, about, _COMPONENT, reason, message, warning=warning)

@@ -14,8 +14,8 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.ver
     Verdict,
 )
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.verdict.sanitize import clean, shorten
+from operator_common.told import CLOCK, condition, now
 
-_CLOCK = "%Y-%m-%dT%H:%M:%SZ"
 _RESULTS = 500  # cells
 _DIFFS = 20
 _TEXT = 2000  # characters of one text
@@ -28,14 +28,9 @@ OWN_TROUBLE = ("infrastructure", "cluster_error")
 _BUILD_PHASES = {"Complete": "Complete", "Cached": "Complete", "Failed": "Failed", "Cancelled": "Failed"}
 
 
-def now() -> str:
-    """Return this moment as Kubernetes writes it."""
-    return time.strftime(_CLOCK, time.gmtime())
-
-
 def seconds_since(moment: str) -> float:
     """Return the seconds since a moment that ``now`` returned."""
-    return time.time() - calendar.timegm(time.strptime(moment, _CLOCK))
+    return time.time() - calendar.timegm(time.strptime(moment, CLOCK))
 
 
 def is_over(found: dict) -> bool:
@@ -61,14 +56,8 @@ def conditions(before: Sequence[dict], generation: int, wanted: dict[str, tuple[
         if kind not in wanted and old and old.get("observedGeneration") == generation:
             found.append(old)
             continue
-        state, reason, message = wanted.get(kind) or ("Unknown", "NotYet", "Nothing is known of that yet.")
-        since = old["lastTransitionTime"] if old and old["status"] == state else now()
-        found.append(
-            {
-                "type": kind, "status": state, "observedGeneration": generation, "lastTransitionTime": since,
-                "reason": reason, "message": shorten(clean(message), _TEXT),
-            }
-        )  # fmt: skip
+        told = wanted.get(kind) or ("Unknown", "NotYet", "Nothing is known of that yet.")
+        found.append(condition(kind, old, told, generation))
     return found
 
 

@@ -18,8 +18,8 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.cl
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.errors import ClusterError
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.validation.resource import JOBS
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.stop import Stop, Stopped
+from operator_common import logs
 
-from ..process import logs
 from ..process.metrics import observe
 from ..settings import Settings
 from ..told import lifecycle, status

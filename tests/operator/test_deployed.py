@@ -32,7 +32,7 @@ def cluster(site, commit):
         str(site.directory / "source"): str(site.directory / "source"),
         "/etc/gitconfig": str(settings),
         f"{PLACE}/ansible_collections/mlops/notebooks": str(COLLECTION),
-        f"{PLACE}/notebook_operator": str(ROOT / "operator" / "notebook_operator"),
+        **{f"{PLACE}/{name}": str(ROOT / "operator" / name) for name in ("notebook_operator", "operator_common")},
     }
     # All pods have the ports of the host, and no two of them the same one.
     command = ["env", "-u", "NOTEBOOK_OPERATOR_PROBE_PORT", f"{sys.prefix}/bin/python", "-m", "notebook_operator"]

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from test_deployed import COLLECTION, ROOT
 
 OURS = "ansible_collections.mlops.notebooks"
-OPERATORS = ("notebook_operator", "jupyter_operator")
+OPERATORS = ("notebook_operator", "jupyter_operator", "operator_common")
 # What runs in the notebook's own environment is sent there as text. The others are optional, and their absence is told.
 IN_PODS = ("run/program.py", "run/pod/inside.py")
 OPTIONAL = {"openshift", "boto3", "botocore", "pipreqs", "uv", "tomli"}

@@ -12,6 +12,8 @@ import traceback
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
+from .untraced import untraced
+
 
 class Handle:
     """One scheduled call; `cancel()` is harmless once it has run."""
@@ -92,6 +94,7 @@ class RealClock(Clock):
             self._thread.join(timeout=5)
 
     def _run(self) -> None:
+        untraced()
         while not self._stopped:
             with self._condition:
                 wait = self._calls[0][0] - time.monotonic() if self._calls else None

@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 from . import errors
 from .auth import ANONYMOUS, User
 from .faults import STREAMS
+from .untraced import untraced
 from .values import encode, is_true
 from .watch import Watch
 
@@ -78,6 +79,7 @@ class Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
         super().__init__(("127.0.0.1", 0), Handler)
 
     def finish_request(self, request, client_address) -> None:
+        untraced()
         request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         request.settimeout(60)
         wrapped = self._context.wrap_socket(request, server_side=True)

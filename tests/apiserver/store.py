@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from . import errors
 from .resources import Registry, ResourceType
 from .states import Event, Stored, Watcher
+from .untraced import untraced
 from .values import clone, timestamp
 
 HISTORY = 50_000  # events kept for each resource
@@ -328,6 +329,7 @@ class Store:
         self._dispatcher.join(timeout=5)
 
     def _dispatch(self) -> None:
+        untraced()
         while (item := self._outbox.get()) is not None:
             event, resource = item
             if self._callbacks:

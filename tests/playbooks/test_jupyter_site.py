@@ -182,7 +182,8 @@ def test_every_further_variable_acts_in_place_of_the_operator_before_and_what_ho
     waited = run(on, **FURTHER, **named, jo_timeout=2)
     assert waited.status == 2 and "The operator was not ready after 2 s:" in waited.text, waited.text
     assert "ImagePullBackOff: Back-off pulling image" in waited.text
-    assert on.server.system.find(CRD, None, NOTEBOOKS)["status"]["storedVersions"] == ["v1alpha3", "v2"]
+    versions = on.server.system.find(CRD, None, NOTEBOOKS)["spec"]["versions"]
+    assert [(one["name"], one["served"]) for one in versions] == [("v2", True), ("v1alpha3", False)]
     pod, operator, settings = container(on)
     assert settings == Settings(
         namespaces=("team",), workers=4, health_port=8080, log_format="text", domain="data-manager.example.org", exposure="httproute",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from ..errors import ApiError
+from ..untraced import untraced
 from ..values import timestamp
 
 Key = tuple[str, str]  # namespace ("" for cluster scope) and name
@@ -184,6 +185,7 @@ class Actor:
             self.enqueue(key)
 
     def _work(self) -> None:
+        untraced()
         while True:
             with self._condition:
                 self._condition.wait_for(lambda: self._queue or self._stopped)

@@ -36,4 +36,4 @@ def cluster(server):
 @pytest.fixture
 def soon() -> Deadline:
     """Far enough away that only a hanging test meets it."""
-    return Deadline.after(30)
+    return Deadline.after(120)

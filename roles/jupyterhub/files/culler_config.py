@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The configuration of the idle culler: which server is stopped when is said by the package beside this file."""
+
+from notebook_hub.culling import configure
+
+configure(c)  # noqa: F821 - what traitlets gives to its files

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stands before the hub: it waits for a real PostgreSQL no longer than it is told, and makes its tables fit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = Path(os.environ.get("JUPYTERHUB_PYTHON", ROOT / "build" / "venvs" / "jupyterhub" / "bin" / "python"))
+PROGRAMS = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"))), Path("/nowhere"))
+pytestmark = pytest.mark.skipif(
+    not (PYTHON.exists() and (PROGRAMS / "initdb").exists()), reason="no JupyterHub or no PostgreSQL here"
+)
+
+
+class Postgres:
+    """A server of PostgreSQL that can be started, with the database `postgres`; it refuses to run as root."""
+
+    def __init__(self, place: Path):
+        self.data = place / "data"
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self._as = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        self.data.mkdir()
+        if self._as:
+            shutil.chown(self.data, "postgres")
+        self._run("initdb", "--auth=trust", "--username=hub", "--no-sync", "--pgdata", self.data)
+
+    def _run(self, program: str, *arguments) -> None:
+        command = [*self._as, str(PROGRAMS / program), *map(str, arguments)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, cwd="/")
+
+    def start(self) -> None:
+        options = f"-p {self.port} -h 127.0.0.1 -c fsync=off -k {self.data}"
+        self._run("pg_ctl", "--pgdata", self.data, "--wait", "--log", self.data / "log", "-o", options, "start")
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "--pgdata", self.data, "--mode=immediate", "stop")
+
+    def query(self, text: str) -> str:
+        command = [
+            str(PROGRAMS / "psql"),
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-U",
+            "hub",
+            "-Atqc",
+            text,
+            "postgres",
+        ]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def postgres():
+    with tempfile.TemporaryDirectory(prefix="mlops-postgres-") as place:  # below tmp_path no other user gets in
+        os.chmod(place, 0o711)
+        made = Postgres(Path(place))
+        yield made
+        if (made.data / "postmaster.pid").exists():
+            made.stop()
+
+
+def prepare(place: Path, postgres: Postgres, seconds: int) -> subprocess.Popen:
+    shutil.copy(ROOT / "roles" / "jupyterhub" / "files" / "prepare_database.py", place)
+    url = f"postgresql+psycopg2://hub:a-secret-word@127.0.0.1:{postgres.port}/postgres"
+    (place / "jupyterhub_config.py").write_text(f"c.JupyterHub.db_url = {url!r}\n", encoding="utf-8")
+    command = [str(PYTHON), str(place / "prepare_database.py"), str(seconds)]
+    environment = {**os.environ, "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.Popen(
+        command, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def test_a_database_that_is_not_there_is_waited_for_no_longer_than_told(tmp_path, postgres):
+    waiting = prepare(tmp_path, postgres, 2)
+    said, _nothing = waiting.communicate(timeout=60)
+    assert waiting.returncode == 1 and "did not let the hub in for 2 s: " in said, said
+    assert "Connection refused" in said and "a-secret-word" not in said
+
+
+def test_one_that_comes_late_is_taken_and_older_tables_are_brought_up_to_date(tmp_path, postgres):
+    waiting = prepare(tmp_path, postgres, 60)
+    postgres.start()
+    said, _nothing = waiting.communicate(timeout=80)
+    assert waiting.returncode == 0, said
+
+    # A table of JupyterHub 5, of which the hub of today needs a further column.
+    postgres.query("update alembic_version set version_num = 'ff1860e38070'; create table spawners (id integer)")
+    again = prepare(tmp_path, postgres, 10)
+    said, _nothing = again.communicate(timeout=60)
+    assert again.returncode == 0 and "a-secret-word" not in said, said
+    columns = "select column_name from information_schema.columns where table_name = 'spawners'"
+    assert postgres.query(columns).split() == ["id", "display_name"]

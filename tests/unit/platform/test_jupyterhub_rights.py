@@ -59,7 +59,7 @@ def test_kubespawner_uses_each_right_and_needs_no_other():
         kubeconfig = server.write_kubeconfig(user, server.tokens.issue(user, 3600))
         command = [str(PYTHON), str(Path(__file__).with_name("spawn_once.py")), "mine"]
         environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=80)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=80, check=False)
         assert done.returncode == 0, done.stderr
         asked = [entry for entry in server.journal.entries() if entry.user == user]
         assert not [entry.line for entry in asked if entry.status == 403]

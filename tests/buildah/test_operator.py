@@ -110,7 +110,7 @@ def test_it_starts_as_any_user_with_a_root_that_is_read_only(built, place):
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "all"},
             "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": "team"}],
         })  # fmt: skip
-        (deployment,) = yaml.safe_load_all((ROOT / "operator/kustomize/deployment-notebook-operator.yaml").read_text())
+        deployment = yaml.safe_load((ROOT / "operator/kustomize/deployment-notebook-operator.yaml").read_text())
         spec = deployment["spec"]["template"]["spec"]
         spec["serviceAccountName"] = "default"
         spec["securityContext"]["runAsUser"] = 1000730000  # as OpenShift gives it

@@ -98,6 +98,7 @@ def names(found: list[dict] | None) -> list[str]:
     return [one["name"] for one in found or ()]
 
 
+@pytest.mark.timeout(900)  # eight plays
 @pytest.mark.parametrize("profile", ["kubernetes"])  # molecule has OpenShift
 def test_it_is_made_once_kept_as_asked_for_and_gone_without_a_rest(site, profile):
     on = site(profile)

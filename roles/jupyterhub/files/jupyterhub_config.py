@@ -3,4 +3,5 @@
 
 from notebook_hub.configuration import configure
 
-configure(c)  # noqa: F821  pylint: disable=undefined-variable  (traitlets gives it to its files)
+# traitlets gives `c` to its files.
+configure(c)  # noqa: F821  # pylint: disable=undefined-variable

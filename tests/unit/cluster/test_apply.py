@@ -9,6 +9,8 @@ import json
 import pytest
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.apply import apply
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.errors import ClusterError
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.several import apply_all, secret_values
+from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
 from cluster_support import http
 
 
@@ -170,3 +172,39 @@ def test_where_no_namespace_is_named_it_is_that_of_the_connection(server, cluste
     del manifest["metadata"]["namespace"]
     apply(cluster, manifest)
     assert server.system.get("configmaps", cluster.namespace, "settings")["data"] == {"a": "1"}
+
+
+def definition(plural: str, kind: str = "Toy") -> dict:
+    names = {"plural": plural, "kind": kind}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.example.com"},
+        "spec": {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]},
+    }
+
+
+def test_what_a_definition_brings_can_be_made_right_after_it(server, cluster):
+    toy = {"apiVersion": "example.com/v1", "kind": "Toy", "metadata": {"name": "ball", "namespace": "team"}}
+    assert [one.changed for one in apply_all(cluster, [definition("toys"), toy, config_map()])] == [True] * 3
+    assert [one.changed for one in apply_all(cluster, [definition("toys"), toy, config_map()])] == [False] * 3
+    with pytest.raises(
+        ClusterError, match='games.example.com is not served in time: .*"Toy" is already in use'
+    ) as failed:
+        apply_all(cluster, [config_map(), definition("games")], seconds=1)
+    assert [one.object["kind"] for one in failed.value.details["applied"]] == ["ConfigMap", "CustomResourceDefinition"]
+
+
+def test_a_manifest_that_does_not_say_what_it_is_stops_all(server, cluster):
+    with pytest.raises(EngineError, match="Manifest 2 of definition has no kind, metadata.name"):
+        apply_all(cluster, [config_map(), {"apiVersion": "v1", "metadata": {}}])
+    assert not server.journal.writes()
+
+
+def test_values_of_secrets_are_known_in_both_forms():
+    encoded = base64.b64encode(b"swordfish").decode()
+    secret = {"kind": "Secret", "data": {"a": encoded, "b": "no base64!"}, "stringData": {"c": "plain"}}
+    known = secret_values([secret, {**config_map(), "data": {"x": "shown"}}])
+    assert {"swordfish", encoded, "plain", base64.b64encode(b"plain").decode(), "no base64!"} <= known
+    assert "shown" not in known and "" not in known

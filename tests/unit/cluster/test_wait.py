@@ -108,7 +108,8 @@ def test_an_object_that_is_known_is_watched_without_a_list_before(server, waitin
     found = waiting(["a"], known=known, on_change=seen.append)()
     assert found.outcomes["a"].state == "reached"
     assert [entry.verb for entry in server.journal.entries(JOBS)] == ["watch"]
-    assert [bool(one.get("status", {}).get("conditions")) for one in seen] == [False, True]
+    told = [bool(one.get("status", {}).get("conditions")) for one in seen]  # the cluster may say more in between
+    assert (told[0], told[-1]) == (False, True) and told.count(True) == 1
 
 
 @pytest.mark.parametrize("problem", ["gone", "deleted", "forgotten"])

@@ -42,6 +42,14 @@ def connect(module) -> Cluster | None:
         ) from None
 
 
+def connected(module) -> Cluster:
+    """Return the cluster, as ``connect``. Raises EngineError where nothing names one, too."""
+    cluster = connect(module)
+    if cluster is None:
+        raise EngineError("Nothing names a cluster: give kubeconfig, or host and api_key.", "cluster_config")
+    return cluster
+
+
 def auth_options(params: dict) -> dict:
     """Return the authentication options: the module's arguments, else the variables K8S_AUTH_* of the environment.
 

@@ -109,7 +109,7 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._ansible import ma
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.errors import ClusterError
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.cluster.several import apply_all, secret_values
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
-from ansible_collections.mlops.notebooks.plugins.module_utils._kubernetes import AUTH_SPEC, connect
+from ansible_collections.mlops.notebooks.plugins.module_utils._kubernetes import AUTH_SPEC, connected
 
 ARGUMENT_SPEC = {
     **AUTH_SPEC,
@@ -124,10 +124,7 @@ def run(module, _progress) -> dict:
     module.no_log_values.update(secret_values(given["definition"]))
     if given["timeout"] < 1:
         raise EngineError("timeout must be at least 1 second.")
-    cluster = connect(module)
-    if cluster is None:
-        raise EngineError("No cluster is named: give kubeconfig, or host and api_key.", "cluster_config")
-    with cluster:
+    with connected(module) as cluster:
         try:
             found = apply_all(
                 cluster, given["definition"], force=given["force"], dry_run=module.check_mode, seconds=given["timeout"]

@@ -104,17 +104,13 @@ advice:
 
 from ansible_collections.mlops.notebooks.plugins.module_utils._ansible import main
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.platform.contents import contents
-from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.errors import EngineError
-from ansible_collections.mlops.notebooks.plugins.module_utils._kubernetes import AUTH_SPEC, connect
+from ansible_collections.mlops.notebooks.plugins.module_utils._kubernetes import AUTH_SPEC, connected
 
 ARGUMENT_SPEC = {**AUTH_SPEC, "namespace": {"type": "str", "required": True}}
 
 
 def run(module, _progress) -> dict:
-    cluster = connect(module)
-    if cluster is None:
-        raise EngineError("No cluster is named: give kubeconfig, or host and api_key.", "cluster_config")
-    with cluster:
+    with connected(module) as cluster:
         return {"changed": False, **contents(cluster, module.params["namespace"]).as_dict()}
 
 

@@ -252,7 +252,7 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.verdict.ta
 from ansible_collections.mlops.notebooks.plugins.module_utils._kubernetes import (
     AUTH_SPEC,
     auth_options,
-    connect,
+    connected,
     secrets,
 )
 
@@ -285,9 +285,7 @@ def run(module, progress) -> dict:
     variables = {option: {str(k): str(v) for k, v in given[option].items()} for option in ("env", "build_args")}
     hidden = {value for part in variables.values() for name, value in part.items() if value and _SECRET.search(name)}
     module.no_log_values.update(hidden)
-    cluster = connect(module)
-    if cluster is None:
-        raise EngineError("Nothing names a cluster: give kubeconfig, or host and api_key.", "cluster_config")
+    cluster = connected(module)
     mask = functools.partial(clean, secrets=hidden | secrets(auth_options(given)))
     task = Task(
         wanted=Wanted(**variables, no_cache=given["no_cache"], commit=given["commit"]),

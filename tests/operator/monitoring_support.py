@@ -10,7 +10,7 @@ from cluster_support import http
 from operator_support import ROOT, namespace
 
 SECONDS = 10
-READER = ROOT / "operator" / "monitoring" / "reader.yaml"
+READER = sorted((ROOT / "operator" / "monitoring").glob("reader-*.yaml"))
 PROMETHEUS = "system:serviceaccount:notebook-operator-system:notebook-operator-metrics-reader"
 
 
@@ -29,7 +29,7 @@ def reader(server, space: str = "notebook-operator-system") -> None:
     """What operator/monitoring has for Prometheus, and the right to ask who somebody is for the operator."""
     if not server.system.find("namespaces", None, space):
         namespace(server, space)
-    for found in yaml.safe_load_all(READER.read_text()):
+    for found in (yaml.safe_load(path.read_text()) for path in READER):
         if found["kind"] not in ("Secret", "ServiceAccount"):
             http(server, "POST", f"/apis/{found['apiVersion']}/{found['kind'].lower()}s", found)
     rbac = "rbac.authorization.k8s.io"

@@ -26,8 +26,9 @@ PAGE = ROOT / "docs" / "operator-monitoring.md"
 TARGET = {"namespace", "pod", "service", "job", "instance", "endpoint", "container"}
 _MANIFESTS = [
     found
-    for name in ("reader", "ca", "servicemonitor", "rules")
-    for found in yaml.safe_load_all((FILES / f"{name}.yaml").read_text())
+    for pattern in ("reader-*", "ca", "servicemonitor", "rules")
+    for path in sorted(FILES.glob(f"{pattern}.yaml"))
+    for found in yaml.safe_load_all(path.read_text())
 ]
 _RULES = next(one for one in _MANIFESTS if one["kind"] == "PrometheusRule")
 ALERTS = {rule["alert"]: rule for group in _RULES["spec"]["groups"] for rule in group["rules"]}

@@ -19,11 +19,11 @@ from ansible_collections.mlops.notebooks.plugins.module_utils._engine.values.ver
 from cluster_support import auth
 from monitoring_support import PROMETHEUS, SECONDS, free, reader
 from notebook_operator.process.access import Access
-from notebook_operator.process.logs import JsonFormatter, TextFormatter
 from notebook_operator.process.metrics import PREFIX, Observer
 from notebook_operator.process.ports import Health, serve
 from notebook_operator.process.server import Answer, Server
 from notebook_operator.settings import Monitoring
+from operator_common.logs import JsonFormatter, TextFormatter
 from operator_support import ApiServer
 from prometheus_client.parser import text_string_to_metric_families
 

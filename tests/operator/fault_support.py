@@ -32,7 +32,7 @@ class Moment:
             return self._answer(request)
         answer = self._answer(request) if self._done else None
         self._come.set()
-        self._over.wait(60)
+        self._over.wait(120)
         if answer is None:
             raise ApiError(503, "ServiceUnavailable", "nobody waits for this any more")
         return answer

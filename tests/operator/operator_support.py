@@ -122,7 +122,7 @@ class Team:
     def delete(self, name: str) -> None:
         self.server.system.delete(PLURAL, "team", name)
 
-    def until(self, plural: str, condition, seconds: float = 60) -> dict:
+    def until(self, plural: str, condition, seconds: float = 120) -> dict:
         """The first object of the namespace that the condition holds for, from now on or already."""
         done, box = threading.Event(), []
 

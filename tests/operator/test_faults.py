@@ -135,7 +135,7 @@ def test_each_of_two_hundred_jobs_has_its_verdict_once_while_much_fails(cluster)
     ending = [group for group in GROUPS if group != "endless"]
     weather = Weather(server, sum(GROUPS[group][0] for group in ending))
     jobs = {name: group for group in ending for name in apply(group)}
-    assert weather.all.wait(120), f"{len(weather.verdicts)} verdicts fell."
+    assert weather.all.wait(270), f"{len(weather.verdicts)} verdicts fell."
     server.faults.clear()
     server.store.flush()
 

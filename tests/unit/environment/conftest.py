@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -27,6 +28,14 @@ def wheelhouse(tmp_path_factory):
     make_wheel(place, "hollow", "1.0", module=None)
     make_wheel(place, "modern", "1.0", python=">=3.99")
     return place
+
+
+@pytest.fixture(scope="session")
+def python(tmp_path_factory):
+    """Make a Python with pip at a path; the first takes seconds to make, and all others are copies of it."""
+    first = tmp_path_factory.mktemp("python") / "first"
+    subprocess.run([sys.executable, "-m", "venv", first], check=True)
+    return lambda place: shutil.copytree(first, place, symlinks=True)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import subprocess
-import sys
 
 import pytest
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.environment.image.base import (
@@ -41,11 +40,9 @@ def composed(root, *lines):
 
 
 @pytest.fixture
-def image(tmp_path):
+def image(python, tmp_path):
     """A directory in the place of an image: a Python of its own, which python3 means."""
-    place = tmp_path / "image"
-    subprocess.run([sys.executable, "-m", "venv", place], check=True)
-    return place
+    return python(tmp_path / "image")
 
 
 def install(image, context, tmp_path):
@@ -71,7 +68,9 @@ def test_lines_that_name_local_files_go_along_and_are_installed(image, wheelhous
     context = composed(tree, "--no-index", f"--find-links {wheelhouse}", "-c lists/pins.txt", f"./{wheel.name}", "beta")
     ask = install(image, context, tmp_path)
     assert ask({"alpha": "alpha", "beta": "beta", "local": "local"}).returncode == 0
-    installed = subprocess.run([image / "bin" / "pip", "freeze"], capture_output=True, text=True, check=True).stdout
+    installed = subprocess.run(
+        [image / "bin" / "python3", "-m", "pip", "freeze"], capture_output=True, text=True, check=True
+    ).stdout
     assert "alpha==1.0" in installed and "local" in installed
 
 

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -34,10 +34,9 @@ backend-path = ["."]
 
 
 @pytest.fixture
-def image(tmp_path):
+def image(python, tmp_path):
     """Make a directory in the place of an image: a Python of its own, which python3 means."""
-    first = tmp_path / "first"
-    subprocess.run([sys.executable, "-m", "venv", first], check=True)
+    first = python(tmp_path / "first")
 
     def run(commands, work, prefix=first):
         text = "set -eu\n" + "\n".join(commands).replace(wheels.PLACE, str(tmp_path / "wheels"))
@@ -64,16 +63,21 @@ def tree(tmp_path):
     return found
 
 
-def staged(image, tree, tmp_path, *lines, before=()):
-    """Return what is installed after both stages. before: what the base has."""
+@pytest.fixture
+def staged(python, image, tree, tmp_path):
+    """What is installed after both stages. before: what the base has."""
+    second = python(tmp_path / "second")
+    return functools.partial(_staged, image, tree, tmp_path, second)
+
+
+def _staged(image, tree, tmp_path, second, *lines, before=()):
     context = wheels.with_program(compose(parse_all(("--no-index", "-f index", *lines), str(tree)), tuple(RUNNER)))
-    work, second = tmp_path / "work", tmp_path / "second"
+    work = tmp_path / "work"
     work.mkdir()
     context.write(str(work))
     image(wheels.build(context), work)
     shutil.rmtree(work)  # the next stage sees the wheels only
     shutil.rmtree(tree / "package")
-    subprocess.run([sys.executable, "-m", "venv", second], check=True)
     if before:
         image(
             [f"python3 -m pip install -q --no-index --find-links {tree / 'index'} {' '.join(before)}"], tmp_path, second
@@ -82,33 +86,33 @@ def staged(image, tree, tmp_path, *lines, before=()):
     return set(image(["python3 -m pip list --format=freeze"], tmp_path, second).split())
 
 
-def test_what_lines_name_by_path_is_built_once_and_installed_with_its_extras(image, tree, tmp_path):
-    assert {"built==1.5", "extra==2.0", "papermill==2.6"} <= staged(image, tree, tmp_path, "./package[more]")
+def test_what_lines_name_by_path_is_built_once_and_installed_with_its_extras(staged, tree):
+    assert {"built==1.5", "extra==2.0", "papermill==2.6"} <= staged("./package[more]")
 
 
-def test_what_the_base_has_stays_where_it_suits(image, tree, tmp_path):
-    assert "alpha==1.0" in staged(image, tree, tmp_path, "alpha", before=["alpha==1.0"])
+def test_what_the_base_has_stays_where_it_suits(staged, tree):
+    assert "alpha==1.0" in staged("alpha", before=["alpha==1.0"])
 
 
-def test_constraints_hold_in_both_stages(image, tree, tmp_path):
+def test_constraints_hold_in_both_stages(staged, tree):
     (tree / "pins.txt").write_text("alpha<2  # not yet\n")
-    assert "alpha==1.0" in staged(image, tree, tmp_path, "alpha", "-c pins.txt", before=["alpha==2.0"])
+    assert "alpha==1.0" in staged("alpha", "-c pins.txt", before=["alpha==2.0"])
 
 
-def test_a_list_within_a_list_is_installed(image, tree, tmp_path):
+def test_a_list_within_a_list_is_installed(staged, tree):
     (tree / "more.txt").write_text("# more\nalpha \\\n  ==1.0\n")
-    assert "alpha==1.0" in staged(image, tree, tmp_path, "-r more.txt")
+    assert "alpha==1.0" in staged("-r more.txt")
 
 
-def test_lines_with_hashes_are_held_to_them(image, tree, tmp_path):
+def test_lines_with_hashes_are_held_to_them(staged, tree):
     local = make_wheel(tree, "local", "3.0", requires=["alpha"])
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (local, next(tree.glob("index/alpha-1*")))]
     lines = (f"./{local.name} --hash=sha256:{digests[0]}", f"alpha==1.0 --hash=sha256:{digests[1]}")
-    assert {"local==3.0", "alpha==1.0", "papermill==2.6"} <= staged(image, tree, tmp_path, *lines)
+    assert {"local==3.0", "alpha==1.0", "papermill==2.6"} <= staged(*lines)
 
 
 @pytest.mark.parametrize("line", ["alpha==1.0", "./local-3.0-py3-none-any.whl"])
-def test_a_hash_that_does_not_match_ends_the_build(image, tree, tmp_path, line):
+def test_a_hash_that_does_not_match_ends_the_build(staged, tree, line):
     make_wheel(tree, "local", "3.0")
     with pytest.raises(AssertionError, match="DO NOT MATCH THE HASHES"):
-        staged(image, tree, tmp_path, f"{line} --hash=sha256:{'0' * 64}")
+        staged(f"{line} --hash=sha256:{'0' * 64}")

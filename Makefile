@@ -6,11 +6,12 @@ TOOL := PATH="$(CURDIR)/build/venvs/dev/bin:$$PATH" NO_COLOR=1
 INSTALLED := build/collections
 OURS := $(INSTALLED)/ansible_collections/mlops/notebooks
 
+# Processes of tests are many, and most of what they do at their start is to compile what nobody has kept.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Those that a comma or a plus joins need one core each: the lanes before and after a plus run side by side.
 STEPS := lint changelog ansible-lint unit operator molecule+contract,docs,importer,imports,browser buildah playbooks integration sanity
 comma := ,
-# Processes of tests are many, and most of what they do at their start is to compile what nobody has kept.
-unexport PYTHONDONTWRITEBYTECODE
 GATES := $(subst $(comma), ,$(subst +, ,$(STEPS)))
 
 # Tests wait for much of their time, for kernels and for clusters that take theirs.

@@ -4,19 +4,23 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
+import hub_support
 from kubespawner import KubeSpawner
 from kubespawner.clients import shared_client
 
-LIGHT = Path(__file__).with_name("light_server.py")
+HERE = Path(__file__).parent
+FULL = "TEST_FULL_SERVER"  # a variable of a profile whose servers are real ones; those of others only answer
 
 
 class LocalServers(KubeSpawner):
-    """The pod's environment and arguments, without the pod."""
+    """The pod's environment and arguments, without the pod; no start goes on while there is a file `hold`."""
 
     directory = ""
     process = None
@@ -30,30 +34,28 @@ class LocalServers(KubeSpawner):
         plain = self.api.api_client.sanitize_for_serialization
         found = {"pod": plain(pod), "claim": plain(self.get_pvc_manifest())}
         Path(self.directory, f"{self.user.name}.json").write_text(json.dumps(found), encoding="utf-8")
-        self.port = _free_port()
+        while Path(self.directory, "hold").exists():
+            await asyncio.sleep(0.05)
+        self.port = hub_support.free_port()
         given = {name: value for name, value in self.get_env().items() if isinstance(value, str)}
         given |= {
             "JUPYTERHUB_SERVICE_URL": f"http://127.0.0.1:{self.port}{self.server.base_url}",
             "HOME": self.directory,
         }
         given["PATH"] = os.environ["PATH"]
-        program = (
-            [sys.executable, "-m", "jupyterhub.singleuser"]
-            if os.environ.get("FULL_SERVERS")
-            else [sys.executable, str(LIGHT)]
-        )
-        root = os.geteuid() == 0
+        program = HERE / ("full_server.py" if given.get(FULL) else "light_server.py")
+        _command, *arguments = found["pod"]["spec"]["containers"][0]["args"]
+        root = ["--allow-root"] if os.geteuid() == 0 else []
         self.process = await asyncio.create_subprocess_exec(
-            *program, *self.get_args_of_pod(found), *(["--allow-root"] if root else []), env=given, cwd=self.directory
+            sys.executable, str(program), *arguments, *root, env=given, cwd=self.directory, preexec_fn=_end_with_hub
         )
         return f"http://127.0.0.1:{self.port}"
 
-    def get_args_of_pod(self, found: dict) -> list[str]:
-        arguments = found["pod"]["spec"]["containers"][0]["args"]
-        return [one for one in arguments if not one.startswith(("--notebook-dir", "--ServerApp.root_dir"))]
+    async def progress(self):
+        yield {"progress": 50, "message": "It starts."}
 
     async def poll(self):
-        return None if self.process and self.process.returncode is None else 0
+        return self.process.returncode if self.process else 0
 
     async def stop(self, now=False):
         if self.process and self.process.returncode is None:
@@ -64,15 +66,11 @@ class LocalServers(KubeSpawner):
         pass
 
 
+def _end_with_hub() -> None:
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG: no test leaves a server behind
+
+
 def configure(c, pods: str, port: int) -> None:
     c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{port}"
     c.JupyterHub.spawner_class = LocalServers
     LocalServers.directory = pods
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]

@@ -17,6 +17,7 @@ from cluster_support import namespace  # noqa: E402
 
 from tests.apiserver.server import ApiServer  # noqa: E402
 
+VARS = yaml.safe_load((ROOT / "roles" / "jupyterhub" / "vars" / "main.yml").read_text(encoding="utf-8"))
 PROFILES = [
     {"name": "small", "image": "lab:1", "description": "Small", "cpu_guarantee": 0.5, "cpu_limit": 2, "mem_guarantee": "1G", "mem_limit": "4G"},
     {
@@ -33,13 +34,17 @@ def rendered(benches: list[dict], **more) -> list[dict]:
     environment = jinja2.Environment(loader=loader, trim_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters = {**FilterModule().filters(), **environment.filters}
     given = {"jupyterhub_profiles": PROFILES, "jupyterhub_namespace": "team", "jupyterhub_workbenches": benches}
-    given |= {"jupyterhub__labels": {"app.kubernetes.io/name": "jupyterhub"}, **more}
+    given |= {"jupyterhub__owner": {"app.kubernetes.io/name": "jupyterhub"}, "jupyterhub_workbench_culling": {}}
+    given |= {"jupyterhub__culler_config": VARS["jupyterhub__culler_config"]}
+    parts = ("jupyterhub_resources", "jupyterhub_placement", "jupyterhub_culling", "jupyterhub_spawn")
+    given |= {**dict.fromkeys(parts, {}), **more}
     text = environment.get_template("workbench.yml.j2").render(**given)
     return [one for one in yaml.safe_load_all(text) if one]
 
 
-def notebook(**bench) -> dict:
-    return next(one for one in rendered([{"name": "jane", "profile": "small", **bench}]) if one["kind"] == "Notebook")
+def notebook(more: dict | None = None, **bench) -> dict:
+    found = rendered([{"name": "jane", "profile": "small", **bench}], **(more or {}))
+    return next(one for one in found if one["kind"] == "Notebook")
 
 
 def container(found: dict) -> dict:
@@ -64,6 +69,27 @@ def test_a_workbench_is_as_large_as_a_server_of_its_profile():
     assert "cull_idle" not in str(notebook())
 
 
+def test_what_its_profile_leaves_out_is_that_of_all_servers():
+    everybody = {
+        "jupyterhub_resources": {"cpu_guarantee": 0.25, "mem_limit": "1G"}, "jupyterhub_culling": {"kernel_after": 600},
+        "jupyterhub_placement": {"node_selector": {"zone": "a"}, "tolerations": [{"key": "infra"}]},
+        "jupyterhub_spawn": {"environment": {"MODE": "slow", "TEAM": "a"}, "image": "lab:0"},
+    }  # fmt: skip
+    gpu, small = notebook(everybody, profile="gpu"), notebook(everybody)
+    assert container(gpu)["resources"]["requests"] == {"cpu": "0.25", "nvidia.com/gpu": "1"}
+    assert container(gpu)["resources"]["limits"]["memory"] == "512Mi"
+    variables = {one["name"]: one["value"] for one in container(gpu)["env"]}
+    assert (variables["MODE"], variables["TEAM"]) == ("fast", "a") and "cull_idle_timeout=7200" in str(gpu)
+    assert "cull_idle_timeout=600" in str(small) and container(small)["image"] == "lab:1"
+    pods = [one["spec"]["template"]["spec"] for one in (gpu, small)]
+    assert [one["nodeSelector"] for one in pods] == [{"gpu": "yes"}, {"zone": "a"}]
+    assert [len(one["tolerations"]) for one in pods] == [2, 1]
+    plain = {**everybody, "jupyterhub_profiles": [{"name": "small", "kernel_timeout": 0, "gpu": {"count": 2}}]}
+    found = notebook(plain)
+    assert container(found)["image"] == "lab:0" and "cull_idle" not in str(found)
+    assert container(found)["resources"]["limits"]["nvidia.com/gpu"] == "2"
+
+
 def test_the_dashboard_finds_it_and_its_login():
     found = notebook(display_name="Jane's", user="jane@example.com")
     assert found["metadata"]["labels"]["opendatahub.io/dashboard"] == "true"
@@ -71,6 +97,8 @@ def test_the_dashboard_finds_it_and_its_login():
     assert about(found)["openshift.io/display-name"] == "Jane's" and about(found)["openshift.io/description"] == "Small"
     assert about(found)["opendatahub.io/username"] == "jane@example.com"
     assert container(found)["name"] == "jane"  # the controller looks for the container of the notebook's name
+    # The sidecar by which users log in asks the API server who they are.
+    assert "automountServiceAccountToken" not in found["spec"]["template"]["spec"]
 
 
 def test_an_image_stream_is_what_the_controller_resolves():
@@ -79,11 +107,6 @@ def test_an_image_stream_is_what_the_controller_resolves():
     assert found["opendatahub.io/workbench-image-namespace"] == "images"
     assert "notebooks.opendatahub.io/last-image-selection" not in about(notebook())
     assert container(notebook(image="other:3"))["image"] == "other:3"
-
-
-def test_a_workbench_may_be_stopped():
-    assert "kubeflow-resource-stopped" in about(notebook(stopped=True))
-    assert "kubeflow-resource-stopped" not in about(notebook())
 
 
 def test_its_volume_is_what_was_asked_for():

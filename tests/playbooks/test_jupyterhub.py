@@ -260,7 +260,8 @@ def test_every_further_variable_acts_and_what_holds_it_up_is_told(site):  # noqa
         "hub.example.com"
     ]
     assert ingress["spec"]["rules"][0]["http"]["paths"][0]["path"] == "/lab/"
-    assert settings(on, "hub")["admin_users"] == ["jane"] and settings(on, "hub")["public_host"] == "hub.example.com"
+    assert settings(on, "hub")["admin_users"] == ["jane"]
+    assert settings(on, "hub")["public_url"] == "https://hub.example.com/lab/"
     cpu, gpu = settings(on, "profiles")["profiles"]
     assert cpu == FULL["profiles"][0]
     assert gpu["images"] == FULL["images"] and gpu["kernel_timeout"] == 600
@@ -314,12 +315,12 @@ def test_every_further_variable_acts_and_what_holds_it_up_is_told(site):  # noqa
 def test_what_cannot_be_is_refused_before_anything_is_written(site):  # noqa: F811
     on = site("kubernetes")
     wrong = run(
-        on, image="registry.example.com/hub", tls="reencrypt", base_url="lab", login={"kind": "openshift"}, metrics=True, timeout=0,
+        on, image="registry.example.com/hub", tls="reencrypt", base_url="lab", login={"kind": "openshift", "client_secret": "word"}, metrics=True, timeout=0,
         image_namespaces=["images"], buckets={"enabled": True}, access={"open": ["gone"]}, extra_config={"site": ""},
     )  # fmt: skip
     assert wrong.status == 2, wrong.text
     for words in (
-        "The cluster is no OpenShift", "Give hub_host, the host that the ingress is for", "depends on its controller",
+        "The cluster is no OpenShift", "hub_login has a secret", "Give hub_host, the host that the ingress is for", "depends on its controller",
         "the proxy has a certificate: give hub_tls_secret", "lab is no path", "There is no profile gone that is granted",
         "site in hub_extra_config", "hub_image has neither a tag nor a digest", "The cluster has no Prometheus Operator",
         "The cluster has no object bucket claims", "The cluster has no image streams", "hub_timeout must be at least 1",

@@ -32,6 +32,8 @@ def _hub(c, settings: dict) -> None:
     hub.base_url = settings.get("base_url") or "/"
     hub.hub_bind_url = "http://:8081"
     hub.cleanup_servers = False
+    if settings.get("public_url"):
+        hub.public_url = settings["public_url"]
     if settings.get("hub_connect_url"):
         hub.hub_connect_url = settings["hub_connect_url"]
     if settings.get("proxy_api_url"):
@@ -83,7 +85,7 @@ def _database(c, database: dict) -> None:
 
 def _services(c) -> None:
     """Tokens that the role has made, and what they are good for."""
-    roles = {"culler": CULLER, "metrics": ["read:metrics"]}
+    roles = {"culler": CULLER, "metrics": ["read:metrics"], "backup": ["list:users"]}
     given = {name: token for name in roles if (token := secret(f"{name}-token"))}
     c.JupyterHub.services = [{"name": name, "api_token": token} for name, token in given.items()]
     c.JupyterHub.load_roles = [{"name": name, "scopes": roles[name], "services": [name]} for name in given]
@@ -101,6 +103,7 @@ def _starts(c, settings: dict) -> None:
             await buckets.prepare(spawner, settings)
 
     c.KubeSpawner.pre_spawn_hook = before
+    c.KubeSpawner.post_stop_hook = profiles.forgotten
     from kubespawner import KubeSpawner
 
     c.JupyterHub.spawner_class = (

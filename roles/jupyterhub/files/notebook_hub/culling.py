@@ -14,9 +14,8 @@ def configure(c) -> None:
     culling = settings["culling"]
     limits = {profile["name"]: profile.get("server_timeout") for profile in settings["profiles"]}
     after = culling.get("server_after") or 0
-    used = [limit for limit in (after, *limits.values()) if limit]
-    c.IdleCuller.timeout = after
-    c.IdleCuller.max_age = culling.get("max_age") or 0
+    c.IdleCuller.timeout, c.IdleCuller.max_age = after, culling.get("max_age") or 0
+    used = [limit for limit in (after, c.IdleCuller.max_age, *limits.values()) if limit]
     c.IdleCuller.cull_every = culling.get("server_interval") or max(
         1, min(OFTEN, *(limit // 2 for limit in used or [OFTEN]))
     )

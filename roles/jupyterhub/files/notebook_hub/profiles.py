@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tornado import web
 
-from .servers import OVERRIDDEN, override
+from .servers import OVERRIDDEN, claimed, override
 from .settings import PLACE, SettingsError, check, load
 
 LINES = "tcuser_profile_mappings"
@@ -18,7 +18,7 @@ _GRANT = {"profile": str, "users": list, "groups": list}
 
 @dataclass
 class Access:
-    """What access.json and lines `user:profile` say; profiles that are granted and not there are in `unknown`."""
+    """What access.json and lines `user:profile` or `@group:profile` say; what of it grants nothing is in `unclear`."""
 
     open: set[str] = field(default_factory=set)
     users: set[tuple[str, str]] = field(default_factory=set)
@@ -45,12 +45,15 @@ def read_access(known: set[str], place: Path | None = None) -> Access:
             raise SettingsError("access.json: each of grants needs a profile: add it.")
         check(f"access.json: grant of {grant['profile']}", grant, _GRANT)
         named.add(grant["profile"])
-        access.users |= {(user, grant["profile"]) for user in grant.get("users") or []}
+        access.users |= {(str(user).lower(), grant["profile"]) for user in grant.get("users") or []}
         access.groups |= {(group, grant["profile"]) for group in grant.get("groups") or []}
-    for number, user, profile in _lines(directory / LINES, access.unclear):
+    for number, who, profile in _lines(directory / LINES, access.unclear):
         if profile not in known:
             access.unclear.append(f"{LINES}, line {number}: there is no profile {profile}")
-        access.users.add((user, profile))
+        if who.startswith("@"):
+            access.groups.add((who[1:].strip(), profile))
+        else:
+            access.users.add((who.lower(), profile))  # as the hub writes names
     access.unclear += [f"access.json: there is no profile {name}" for name in sorted(named - known)]
     return access
 
@@ -59,11 +62,11 @@ def _lines(path: Path, unclear: list[str]):
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     for number, line in enumerate(text.splitlines(), 1):
         line = line.partition("#")[0].strip()
-        user, colon, profile = (part.strip() for part in line.rpartition(":"))
-        if line and not (user and colon and profile):
-            unclear.append(f"{path.name}, line {number}: it is not user:profile")
+        who, _colon, profile = (part.strip() for part in line.rpartition(":"))
+        if line and not (who.lstrip("@ ") and profile):
+            unclear.append(f"{path.name}, line {number}: it is neither user:profile nor @group:profile")
         elif line:
-            yield number, user, profile
+            yield number, who, profile
 
 
 class Profiles:
@@ -126,15 +129,27 @@ class Profiles:
             raise web.HTTPError(
                 403, f"The profile {wanted} is not granted to {user}: choose of {names}, or ask an administrator."
             )
+        if strange := set(options) - {"profile", "image"}:
+            raise web.HTTPError(
+                400,
+                f"Nobody knows {', '.join(sorted(strange))}: start a server with a profile, and an image of those it offers.",
+            )
         image = options.get("image")
-        if image and image not in {one["name"] for one in profile.get("images") or []}:
+        if image and image not in [one["name"] for one in profile.get("images") or []]:
             raise web.HTTPError(403, f"The profile {profile['name']} has no image {image}: choose one that it has.")
-        spawner.user_options = {**options, "profile": profile["name"]}
+        claimed(spawner)
+        # In the database too: a hub that starts anew knows what runs, and the culler whose limit counts.
+        spawner.user_options = spawner.orm_spawner.user_options = {**options, "profile": profile["name"]}
 
 
 def default(granted: list[dict]) -> dict:
     """What is started where nothing is chosen."""
     return next((profile for profile in granted if profile.get("default")), granted[0])
+
+
+def forgotten(spawner) -> None:
+    """When a server has ended or was refused: the hub would take its choice for that of a start without one."""
+    spawner.orm_spawner.user_options = {}
 
 
 def unmarked(spawner) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import json
 import re
+import string
 from pathlib import Path
 
 # Not resolved: a ConfigMap that changes is another directory behind the same name.
 PLACE = Path(__file__).parent.parent
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+MOUNT = "/home/jovyan"  # where servers find their volume
 SIZE = re.compile(r"[0-9]+(\.[0-9]+)?([KMGT]i?)?")
 
 _RESOURCES = {"cpu_guarantee": float, "cpu_limit": float, "mem_guarantee": SIZE, "mem_limit": SIZE}
@@ -19,11 +21,12 @@ _HUB = {
     "name": NAME,
     "namespace": NAME,
     "base_url": str,
-    "public_host": str,
+    "public_url": str,
     "proxy_api_url": str,
     "hub_connect_url": str,
     "database": {"kind": str, "host": str, "port": int, "name": str, "user": str, "path": str},
     "admin_users": list,
+    "users": list,
     "login": None,
     "storage": {
         "class": str,
@@ -42,7 +45,19 @@ _HUB = {
     "culling": dict.fromkeys(
         ("server_after", "server_interval", "max_age", "kernel_after", "kernel_interval", "server_shutdown_after"), int
     ),
-    "buckets": None,
+    "buckets": {
+        "enabled": bool,
+        "storage_class": str,
+        "max_size": str,
+        "max_objects": int,
+        "retain": bool,
+        "shared": list,
+        "endpoint_url": str,
+        "region": str,
+        "ca_config_map": str,
+        "ca_key": str,
+        "wait": float,
+    },
     "spawn": {
         "image": str,
         "start_timeout": int,
@@ -56,6 +71,9 @@ _HUB = {
         "gid": int,
         "fs_gid": int,
         "environment": dict,
+        "active_servers": int,
+        "concurrent_starts": int,
+        "priority_class": str,
     },
 }
 _PROFILE = {
@@ -68,6 +86,7 @@ _PROFILE = {
     "gpu": {"resource": str, "count": int},
     "environment": dict,
     "kernel_timeout": int,
+    "shutdown_timeout": int,
     "server_timeout": int,
     **_RESOURCES,
     **_PLACEMENT,
@@ -76,7 +95,16 @@ _CHOICES = {
     ("database", "kind"): ("postgresql", "sqlite"),
     ("storage", "name_scheme"): ("safe", "escape"),
     ("spawn", "pull_policy"): ("Always", "IfNotPresent", "Never"),
+    ("storage", "access_modes"): ("ReadWriteOnce", "ReadWriteMany", "ReadOnlyMany", "ReadWriteOncePod"),
 }
+# What KubeSpawner puts into texts: these are of one user, those of all.
+_OF_USERS = {
+    "username", "user_server", "userid", "unescaped_username", "safe_username", "safe_user_server", "escaped_username",
+    "escaped_user_server",
+}  # fmt: skip
+_OF_ALL = {
+    "servername", "unescaped_servername", "safe_servername", "escaped_servername", "hubnamespace", "namespace", "pod_name", "pvc_name",
+}  # fmt: skip
 _WORDS = {
     str: "a text",
     int: "a whole number",
@@ -101,13 +129,50 @@ def read(place: Path | None = None) -> dict:
             raise SettingsError(f"hub.json has no {name}: add it.")
     for (part, option), choices in _CHOICES.items():
         given = (found.get(part) or {}).get(option)
-        if given and given not in choices:
-            raise SettingsError(f"hub.json: {part}.{option} is {given!r}: give one of {', '.join(choices)}.")
+        for one in given if isinstance(given, list) else [given]:
+            if one and one not in choices:
+                raise SettingsError(f"hub.json: {part}.{option} is {one!r}: give one of {', '.join(choices)}.")
     for part, shape in _HUB.items():
         if isinstance(shape, dict) or shape is None:
             found[part] = found.get(part) or {}
+    _storage(found["storage"])
+    if found["spawn"].get("uid") == 0:
+        raise SettingsError("hub.json: spawn.uid is 0: servers do not run as root, give another or leave it out.")
     found["profiles"] = _profiles(load(directory / "profiles.json"), found)
     return found
+
+
+def placeholders(text: str) -> set[str] | None:
+    """What KubeSpawner is to put into a text, by name; None where it could not."""
+    try:
+        found = {name for _text, name, _spec, _conversion in string.Formatter().parse(text) if name is not None}
+    except ValueError:
+        return None
+    return found if found <= _OF_USERS | _OF_ALL else None
+
+
+def _storage(storage: dict) -> None:
+    """Raise SettingsError where no server could be started with this storage, or two users would have one volume."""
+    template = storage.get("name_template") or "{username}"
+    if not (placeholders(template) or set()) & _OF_USERS:
+        raise SettingsError(
+            f"hub.json: storage.name_template is {template!r}: name the volume of each user with {{username}} in it."
+        )
+    if not (storage.get("mount_path") or "/").startswith("/"):
+        raise SettingsError(f"hub.json: storage.mount_path is {storage['mount_path']!r}: begin it with a slash.")
+    volumes, paths = ["home"], [storage.get("mount_path") or MOUNT]
+    for volume in storage.get("extra_volumes") or []:
+        name = volume.get("name") if isinstance(volume, dict) else None
+        if not name or name in volumes:
+            raise SettingsError(f"hub.json: storage.extra_volumes has {volume!r}: give each a name of its own.")
+        volumes.append(name)
+    for one in storage.get("extra_mounts") or []:
+        name, path = (one.get("name"), one.get("mountPath")) if isinstance(one, dict) else (None, None)
+        if name not in volumes or not path or path in paths:
+            raise SettingsError(
+                f"hub.json: storage.extra_mounts has {one!r}: give each the name of a volume, and a mountPath of its own."
+            )
+        paths.append(path)
 
 
 def secret(key: str, place: Path | None = None) -> str:

@@ -10,17 +10,14 @@ OURS := $(INSTALLED)/ansible_collections/mlops/notebooks
 unexport PYTHONDONTWRITEBYTECODE
 
 # Those that a comma or a plus joins need one core each: the lanes before and after a plus run side by side.
-STEPS := lint changelog ansible-lint unit operator molecule+contract,docs,importer,imports,browser buildah playbooks integration sanity
+STEPS := lint changelog ansible-lint unit operator jupyterhub molecule+contract,docs,importer,imports,browser buildah playbooks integration sanity
 comma := ,
 GATES := $(subst $(comma), ,$(subst +, ,$(STEPS)))
 
 # Tests wait for much of their time, for kernels and for clusters that take theirs.
 WORKERS := $(shell expr $$(nproc) \* 3 / 2)
 
-# Begun, and held by `make jupyterhub` only, which needs a hub.
-HUB := tests/unit/platform/test_jupyterhub_rights.py tests/playbooks/test_jupyterhub.py
-
-.PHONY: help quickstart setup dev build test bench clean operator-lock operator-manifests jupyterhub $(GATES)
+.PHONY: help quickstart setup dev build test bench clean operator-lock operator-manifests $(GATES)
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -46,7 +43,7 @@ lint: dev ## ruff, format, and the layers of the engine
 unit: dev ## unit tests against the installed collection, and their coverage; APT=1 installs Debian's registry and sshd (as root)
 	@APT=$(APT) $(PYTHON) scripts/debian.py docker-registry docker-registry sshd openssh-server
 	@rm -f build/coverage*
-	@COVERAGE_FILE=build/coverage $(TOOL) python -m pytest tests/unit $(HUB:%=--ignore=%) --numprocesses $(WORKERS) \
+	@COVERAGE_FILE=build/coverage $(TOOL) python -m pytest tests/unit --numprocesses $(WORKERS) \
 		--cov=$(OURS)/plugins/module_utils/_engine --cov-report=term --cov-fail-under=90 $(ARGS)
 	@test -n "$(ARGS)" || COVERAGE_FILE=build/coverage $(TOOL) python -m coverage report --fail-under=95 --skip-covered \
 		--include='*/_engine/cluster/*'
@@ -56,10 +53,9 @@ operator: dev ## the operators, against the stand-in; ARGS=tests/... for some; A
 	@APT=$(APT) $(PYTHON) scripts/jupyter.py
 	@$(TOOL) python -m pytest $(or $(ARGS),tests/operator tests/jupyter) --numprocesses $(WORKERS) --dist loadfile
 
-jupyterhub: dev ## begun, and no part of `make test` yet: a real JupyterHub with slapd, PostgreSQL and S3; APT=1 installs Debian's (as root)
+jupyterhub: dev ## a real JupyterHub, with slapd, PostgreSQL, S3 and Chromium; APT=1 installs Debian's (as root)
 	@APT=$(APT) $(PYTHON) scripts/jupyterhub.py
-	@$(TOOL) python -m pytest $(or $(ARGS),tests/jupyterhub $(HUB)) \
-		--numprocesses 2 --dist loadfile
+	@$(TOOL) python -m pytest $(or $(ARGS),tests/jupyterhub) --numprocesses $(WORKERS) --dist loadfile
 
 contract: dev ## what the tests rely on of a cluster: against the stand-in, or the cluster that KUBECONFIG names
 	@APT=$(APT) $(PYTHON) scripts/debian.py kubectl kubernetes-client
@@ -87,7 +83,7 @@ molecule: dev ## a scenario for each role
 
 playbooks: dev ## the playbooks and rulebooks as a user calls them; APT=1 installs Debian's sshd and Java (as root)
 	@APT=$(APT) $(PYTHON) scripts/debian.py sshd openssh-server java default-jre-headless
-	@$(TOOL) python -m pytest tests/playbooks tests/eda $(HUB:%=--ignore=%) --numprocesses $(WORKERS) $(ARGS)
+	@$(TOOL) python -m pytest tests/playbooks tests/eda --numprocesses $(WORKERS) $(ARGS)
 
 integration: dev ## the modules as a playbook calls them, on the oldest and newest ansible-core; ARGS=target for one
 	@$(PYTHON) scripts/matrix.py integration $(ARGS)

@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A headless Chromium, and a report to open in it from disk.
-
-Where no Chromium is installed the tests are skipped, but not in CI (``CI=true``): there they fail.
-"""
+"""A headless Chromium, and a report to open in it from disk."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -15,17 +11,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 INSTALLED = ROOT / "build" / "collections"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    " --disable-component-update --disable-sync"
-).split()
 
 named = [Path(path) for path in os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep) if path]
 trees = [*named, *(Path(path) for path in sys.path if path), INSTALLED]
 tree = next((path for path in trees if (path / "ansible_collections" / "mlops" / "notebooks").is_dir()), INSTALLED)
-sys.path[:0] = [str(tree), str(ROOT / "tests" / "unit" / "report")]
+sys.path[:0] = [str(tree), str(ROOT / "tests" / "unit" / "report"), str(Path(__file__).parent)]
 
+import chromium_support  # noqa: E402
 import samples  # noqa: E402
 from ansible_collections.mlops.notebooks.plugins.module_utils._engine.report.write import write  # noqa: E402
 
@@ -38,27 +30,11 @@ ATTACKS = """<script>window.ran = 1; console.log("ran")</script><img src=x onerr
 </template></div></div></article><script>window.ran = 8</script><b>after the attack</b>"""
 
 
-def unavailable(reason: str) -> None:
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{reason}; in CI the report must be seen by a browser", pytrace=False)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory):
     """Return a running browser, with no profile but its own."""
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if not path:
-        unavailable("no Chromium is installed (Debian: apt-get install chromium)")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        unavailable("playwright is not installed")
-    environment = {**os.environ, "HOME": str(tmp_path_factory.mktemp("home"))}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS, env=environment)
+    with chromium_support.launched(tmp_path_factory.mktemp("home")) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

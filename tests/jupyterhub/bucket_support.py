@@ -14,15 +14,14 @@ import threading
 from pathlib import Path
 
 import yaml
+from hub_parts import PYTHON, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests" / "unit" / "cluster")) if path not in sys.path]
 from cluster_support import grant, namespace  # noqa: E402
 
 from tests.apiserver.actors import buckets  # noqa: E402
 from tests.apiserver.server import ApiServer  # noqa: E402
 
-PYTHON = Path(os.environ.get("JUPYTERHUB_PYTHON", ROOT / "build" / "venvs" / "jupyterhub" / "bin" / "python"))
 VARS = yaml.safe_load((ROOT / "roles" / "jupyterhub" / "vars" / "main.yml").read_text(encoding="utf-8"))
 RIGHTS, BUCKET_RIGHTS = VARS["jupyterhub__rights"], VARS["jupyterhub__bucket_rights"]
 SECONDS = 30  # for one answer

@@ -4,11 +4,9 @@
 import sys
 from pathlib import Path
 
-sys.modules["rfc3987_syntax"] = None  # reading its grammar, which nobody here needs, takes most of a start
-
-from jupyter_server.serverapp import ServerApp  # noqa: E402
-from jupyterhub.singleuser import main  # noqa: E402
-from tornado import ioloop  # noqa: E402
+from jupyter_server.serverapp import ServerApp
+from jupyterhub.singleuser import main
+from tornado import ioloop
 
 start = ServerApp.init_shutdown_no_activity
 

@@ -7,7 +7,6 @@ import http.cookiejar
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -16,11 +15,10 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+import hub_parts
+from hub_parts import PYTHON, ROOT, SLAPD
+
 FILES = ROOT / "roles" / "jupyterhub" / "files"
-PYTHON = Path(os.environ.get("JUPYTERHUB_PYTHON", ROOT / "build" / "venvs" / "jupyterhub" / "bin" / "python"))
-PROXY = ROOT / "build" / "npm" / "node_modules" / ".bin"
-SLAPD = shutil.which("slapd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 PROFILES = [
     {"name": "small", "display_name": "Small", "default": True, "image": "lab:1", "mem_limit": "2G"},
     {
@@ -63,13 +61,14 @@ class Hub:
         self.place, self.log, self.pods = place, place / "log", place / "pods"
         self.port, self._hub_port, self._api_port = free_port(), free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.hub_connect_url = f"http://127.0.0.1:{self._hub_port}"
         self._processes: list[subprocess.Popen] = []
         self.pods.mkdir(parents=True)
         for file in FILES.glob("*.py"):
             (place / file.name).symlink_to(file)
         (place / "notebook_hub").symlink_to(FILES / "notebook_hub")
         hub = {
-            "name": "hub", "namespace": "team", "hub_connect_url": f"http://127.0.0.1:{self._hub_port}",
+            "name": "hub", "namespace": "team", "hub_connect_url": self.hub_connect_url,
             "proxy_api_url": f"http://127.0.0.1:{self._api_port}",
             "database": {"kind": "sqlite", "path": str(place / "hub.sqlite")},
             "login": {"kind": "dummy", "allow_all": True}, **settings,
@@ -110,7 +109,7 @@ class Hub:
 
     def start(self) -> subprocess.Popen:
         proxy = [
-            str(PROXY / "configurable-http-proxy"), "--ip=127.0.0.1", f"--port={self.port}", "--api-ip=127.0.0.1",
+            str(hub_parts.PROXY), "--ip=127.0.0.1", f"--port={self.port}", "--api-ip=127.0.0.1",
             f"--api-port={self._api_port}", f"--default-target=http://127.0.0.1:{self._hub_port}",
         ]  # fmt: skip
         self._run(proxy, CONFIGPROXY_AUTH_TOKEN=SECRETS["proxy-token"])
@@ -155,6 +154,11 @@ class Answer:
     def said(self) -> str:
         """The page's text without tags."""
         return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", self.text))
+
+    @property
+    def message(self) -> str:
+        """What the API says of a refusal."""
+        return json.loads(self.text)["message"]
 
 
 class Person:

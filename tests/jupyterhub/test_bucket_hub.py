@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from bucket_support import PYTHON, Cluster, settings  # noqa: E402
-from hub_support import PROXY, Hub, Person, until  # noqa: E402
+from bucket_support import Cluster, settings  # noqa: E402
+from hub_parts import needed  # noqa: E402
+from hub_support import Hub, Person, until  # noqa: E402
 
-HERE = PYTHON.exists() and (PROXY / "configurable-http-proxy").exists()
-pytestmark = pytest.mark.skipif(not HERE, reason="no JupyterHub here; `make jupyterhub` installs it")
+needed("jupyterhub", "proxy")
 SPAWNER = """
 from local_servers import LocalServers
 from notebook_hub import buckets

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,13 +14,13 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from tree_support import IMAGE, PYTHON, ROOT, S3, Lab, free_port  # noqa: E402
+from hub_parts import needed  # noqa: E402
+from tree_support import IMAGE, PYTHON, ROOT, S3, Lab  # noqa: E402
 
 sys.path.insert(0, str(ROOT))
 from tests.apiserver.pki import Authority  # noqa: E402
 
-HERE = list(PYTHON.parents[1].glob("lib/python3*/site-packages/moto"))
-pytestmark = pytest.mark.skipif(not HERE, reason="no JupyterHub with moto here; `make jupyterhub` installs it")
+needed("jupyterhub", "moto")
 NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 SHARED = json.dumps(["public", "removed"])
 
@@ -27,7 +28,9 @@ SHARED = json.dumps(["public", "removed"])
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory):
     """A store and its lab, and a lab whose store, with TLS, is down; all are started at once."""
-    at, down = tmp_path_factory.mktemp, free_port()
+    at, held = tmp_path_factory.mktemp, socket.socket()
+    held.bind(("127.0.0.1", 0))  # bound and not listened to, the port refuses connections, and nobody else gets it
+    down = held.getsockname()[1]
     certificate, key = (authority := Authority(at("pki"))).server()
     tls = (certificate, key, str(authority.file))
     store = S3(at("s3"))
@@ -38,7 +41,7 @@ def everything(tmp_path_factory):
     store.put("public")
     for one in (lab, lost):
         one.wait("/api")
-    yield {"lab": lab, "lost": lost, "store": store, "down": down, "tls": tls, "place": at("late")}
+    yield {"lab": lab, "lost": lost, "store": store, "down": down, "held": held, "tls": tls, "place": at("late")}
     for one in (lab, lost, store):
         one.stop()
 
@@ -235,6 +238,7 @@ def test_a_store_that_is_down_at_the_start_is_there_once_it_is_up(everything):
     assert lab.names("") == ["buckets", "file.txt"] and lab.names("buckets") == ["own", "public", "removed"]
     status, answer = lab.ask("GET", "buckets/own")
     assert status == 503 and f"https://127.0.0.1:{everything['down']} does not answer for own" in answer["message"]
+    everything["held"].close()
     store = S3(everything["place"], everything["tls"], everything["down"])
     try:
         store.wait("/moto-api/")

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from bucket_support import BUCKET_RIGHTS, PYTHON, Cluster  # noqa: E402
+from bucket_support import BUCKET_RIGHTS, Cluster  # noqa: E402
+from hub_parts import needed  # noqa: E402
 
 from tests.apiserver.actors.environment import environment_of  # noqa: E402
 
-pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="no JupyterHub here; `make jupyterhub` installs it")
+needed("jupyterhub")
 LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?$")
 
 

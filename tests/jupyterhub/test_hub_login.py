@@ -3,15 +3,31 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 
 import pytest
-from hub_support import ACCESS, PROXY, PYTHON, SLAPD, Directory, Hub, Person, person
+from hub_parts import PYTHON, needed
+from hub_support import ACCESS, Directory, Hub, Person, person
 
-pytestmark = pytest.mark.skipif(
-    not (PYTHON.exists() and PROXY.exists() and SLAPD), reason="no JupyterHub or no slapd here"
-)
+needed("jupyterhub", "proxy", "slapd")
+LOGIN = """
+import asyncio, json, pathlib, sys
+from tornado import web
+from traitlets.config import Config
+import notebook_hub.configuration as module, notebook_hub.settings as settings
+for place in sys.argv[1:]:
+    module.PLACE = settings.PLACE = pathlib.Path(place)
+    c = Config()
+    module.configure(c)
+    try:
+        jane = {"username": "jane", "password": "janes-password"}
+        found = asyncio.run(c.JupyterHub.authenticator_class(config=c).get_authenticated_user(None, jane))
+        print(json.dumps({"name": found["name"], "groups": found["groups"]}))
+    except web.HTTPError as error:
+        print(json.dumps({"status": error.status_code, "said": error.log_message}))
+"""
 GROUPS = "ou=groups,dc=example,dc=com"
 
 
@@ -21,13 +37,6 @@ def login(directory: Directory, **given) -> dict:
         "lookup_dn_search_user": "cn=admin,dc=example,dc=com", "user_search_base": "ou=people,dc=example,dc=com", "user_attribute": "cn",
         "allowed_groups": [f"cn=team,{GROUPS}"], "group_search_base": GROUPS, "auth_refresh_age": 1, **given,
     }  # fmt: skip
-
-
-def hub_of(place, directory: Directory, **given) -> Hub:
-    found = Hub(place, login=login(directory, **given))
-    found.write("secrets/ldap-password", "admins-password\n")
-    found.start()
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +52,12 @@ def directory(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory, directory):
-    found = hub_of(tmp_path_factory.mktemp("hub") / "etc", directory, nested_groups=True)
+    found = Hub(tmp_path_factory.mktemp("hub") / "etc", login=login(directory, nested_groups=True))
+    found.write("secrets/ldap-password", "admins-password\n")
     found.write(
         "access/access.json", {**ACCESS, "grants": [*ACCESS["grants"], {"profile": "choice", "groups": ["outer"]}]}
     )
+    found.start()
     yield found
     found.stop()
 
@@ -115,25 +126,9 @@ def certified(tmp_path_factory):
     """A directory with a certificate of an authority of its own."""
     place = tmp_path_factory.mktemp("certified")
     key, certificate = place / "key", place / "certificate"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=localhost",
-    ]
-    subprocess.run(
-        [*command, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
-        check=True,
-        capture_output=True,
-    )
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost".split()
+    given = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
+    subprocess.run(["openssl", *words, *given], check=True, capture_output=True)
     os.chmod(key, 0o644)
     found = Directory(place / "ldap", tls=(certificate, key))
     found.start()
@@ -142,31 +137,37 @@ def certified(tmp_path_factory):
     found.stop()
 
 
-def answer_of(tmp_path, directory, **given):
-    hub = hub_of(tmp_path / "etc", directory, **given)
-    try:
-        return Person(hub).login("jane", "janes-password")
-    finally:
-        hub.stop()
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory, directory, certified):
+    """What one process says of jane's login, with a hub's configuration for each case."""
+    (secured, authority), place = certified, tmp_path_factory.mktemp("logins")
+    known = {"tls_kwargs": {"ca_certs_file": authority}}
+    cases = {
+        "before_bind": login(secured, tls_strategy="before_bind", **known),
+        "on_connect": login(secured, tls_strategy="on_connect", server_port=secured.tls_port, **known),
+        "unknown authority": login(secured, tls_strategy="before_bind"),
+        "no TLS": login(directory, tls_strategy="before_bind"),
+    }
+    for name, given in cases.items():
+        Hub(place / name, login=given).write("secrets/ldap-password", "admins-password\n")
+    places = [str(place / name) for name in cases]
+    done = subprocess.run(
+        [str(PYTHON), "-c", LOGIN, *places], text=True, capture_output=True, cwd=places[0], check=True,
+        env={"PYTHONPATH": places[0], "HOME": places[0]},
+    )  # fmt: skip
+    return dict(zip(cases, map(json.loads, done.stdout.splitlines()), strict=True))
 
 
 @pytest.mark.parametrize("strategy", ["before_bind", "on_connect"])
-def test_tls_with_the_directorys_own_authority(tmp_path, certified, strategy):
-    directory, authority = certified
-    port = directory.tls_port if strategy == "on_connect" else directory.port
-    answer = answer_of(
-        tmp_path, directory, tls_strategy=strategy, server_port=port, tls_kwargs={"ca_certs_file": authority}
-    )
-    assert (answer.status, answer.url.endswith("/hub/spawn")) == (200, True)
+def test_tls_with_the_directorys_own_authority(answers, strategy):
+    assert answers[strategy] == {"name": "jane", "groups": ["team"]}
 
 
-def test_unknown_authority_is_said(tmp_path, certified):
-    answer = answer_of(tmp_path, certified[0], tls_strategy="before_bind")
-    assert answer.status == 503
-    assert "tls_kwargs.ca_certs_file" in answer.said
+def test_unknown_authority_is_said(answers):
+    assert answers["unknown authority"]["status"] == 503
+    assert "tls_kwargs.ca_certs_file" in answers["unknown authority"]["said"]
 
 
-def test_directory_without_tls_is_said(tmp_path, directory):
-    answer = answer_of(tmp_path, directory, tls_strategy="before_bind")
-    assert answer.status == 503
-    assert "corrects tls_strategy" in answer.said
+def test_directory_without_tls_is_said(answers):
+    assert answers["no TLS"]["status"] == 503
+    assert "corrects tls_strategy" in answers["no TLS"]["said"]

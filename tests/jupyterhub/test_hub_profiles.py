@@ -9,13 +9,14 @@ import urllib.error
 import urllib.request
 
 import pytest
-from hub_support import ACCESS, PROXY, PYTHON, WAIT, Hub, until
+from hub_parts import needed
+from hub_support import ACCESS, WAIT, Hub, until
 from people_support import People, refused, start
 
 from tests.apiserver.admission.podsecurity import violations
 
 METRICS = "0e" * 32
-pytestmark = pytest.mark.skipif(not (PYTHON.exists() and PROXY.exists()), reason="no JupyterHub here")
+needed("jupyterhub", "proxy")
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,11 @@ import concurrent.futures
 import json
 
 import pytest
-from hub_support import PROXY, PYTHON, Hub, until
+from hub_parts import needed
+from hub_support import Hub, until
 from people_support import People, refused, start
 
-pytestmark = pytest.mark.skipif(not (PYTHON.exists() and PROXY.exists()), reason="no JupyterHub here")
+needed("jupyterhub", "proxy")
 PROFILES = [
     {"name": "plain", "image": "lab:1", "default": True, "server_timeout": 0},
     {"name": "gpu", "image": "lab:1", "node_selector": {"gpu": "yes"}, "tolerations": [{"key": "gpu", "operator": "Exists"}],

@@ -7,9 +7,10 @@ import json
 import subprocess
 
 import pytest
+from hub_parts import needed
 from hub_support import PYTHON, Hub
 
-pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="no JupyterHub here")
+needed("jupyterhub")
 READ = """
 import json, sys
 from traitlets.config import Config
@@ -34,6 +35,7 @@ LDAP = {
     "user_attribute": "uid",
     "allow_all": True,
 }
+OF_PROFILE = {"name": "a", "image": "a"}
 WRONG = {
     "unknown part": ({"nmae": 1}, {}, "hub.json: nobody reads nmae"),
     "no profiles": ({"profiles": []}, {}, "profiles.json has no profile"),
@@ -48,6 +50,34 @@ WRONG = {
     "no password": ({"login": {**LDAP, "lookup_dn_search_user": "cn=hub"}}, {}, "The Secret has no ldap-password"),
     "strategy": ({"login": {**LDAP, "tls_strategy": "none"}}, {}, "login.tls_strategy is 'none'"),
     "no client": ({"login": {"kind": "oidc", "allow_all": True}}, {}, "login has no client_id, which oidc needs"),
+    "secret": ({"login": {**LDAP, "client_secret": "word"}}, {}, "login.client_secret is a secret: give it as hub_oauth_client_secret"),
+    "password": ({"login": {**LDAP, "lookup_dn_search_password": "word"}}, {}, "login.lookup_dn_search_password is a secret: give it as"),
+    "type": ({"login": {**LDAP, "allowed_groups": "cn=a"}}, {}, "login.allowed_groups is 'cn=a': give a list"),
+    "number": ({"login": {**LDAP, "server_port": "ldap"}}, {}, "login.server_port is 'ldap': give an int"),
+    "token": ({"spawn": {"environment": {"JUPYTERHUB_API_TOKEN": "mine"}}}, {}, "spawn.environment: JUPYTERHUB_API_TOKEN is set by the hub"),
+    "bucket": (
+        {"buckets": {"enabled": True}, "profiles": [{**OF_PROFILE, "environment": {"BUCKET_NAME": "mine"}}]}, {},
+        "profile a: environment: BUCKET_NAME is set by the hub",
+    ),
+    "timeout": (
+        {"profiles": [{**OF_PROFILE, "environment": {"JUPYTERNB_KERNEL_TIMEOUT": 1}}]}, {}, "JUPYTERNB_KERNEL_TIMEOUT is set by the hub",
+    ),
+    "modules": (
+        {"storage": {"user_modules": True}, "spawn": {"environment": {"PYTHONPATH": "/opt"}}}, {}, "PYTHONPATH is set by the hub: leave it out",
+    ),
+    "variable": ({"spawn": {"environment": {"my-name": "x"}}}, {}, "spawn.environment: 'my-name' is no name of a variable"),
+    "value": ({"spawn": {"environment": {"LAB": True}}}, {}, "LAB is True: give a text, or a mapping with valueFrom"),
+    "braces": ({"spawn": {"environment": {"JSON": '{"a": 1}'}}}, {}, "JSON has braces that name nothing: write {{ and }}"),
+    "one volume": ({"storage": {"name_template": "claim"}}, {}, "storage.name_template is 'claim': name the volume of each user"),
+    "placeholder": ({"storage": {"name_template": "claim-{username}-{team}"}}, {}, "storage.name_template is 'claim-{username}-{team}'"),
+    "relative": ({"storage": {"mount_path": "home"}}, {}, "storage.mount_path is 'home': begin it with a slash"),
+    "access mode": ({"storage": {"access_modes": ["ReadWrite"]}}, {}, "storage.access_modes is 'ReadWrite': give one of ReadWriteOnce"),
+    "volume": ({"storage": {"extra_volumes": [{"name": "home"}]}}, {}, "extra_volumes has {'name': 'home'}: give each a name of its own"),
+    "mount": ({"storage": {"extra_mounts": [{"name": "data", "mountPath": "/d"}]}}, {}, "give each the name of a volume, and a mountPath"),
+    "place taken": ({"storage": {"extra_mounts": [{"name": "home", "mountPath": "/home/jovyan"}]}}, {}, "and a mountPath of its own"),
+    "root": ({"spawn": {"uid": 0}}, {}, "spawn.uid is 0: servers do not run as root"),
+    "buckets": ({"buckets": {"enabled": "yes"}}, {}, "buckets: enabled is 'yes': give true or false"),
+    "of buckets": ({"buckets": {"bucket_class": "x"}}, {}, "hub.json: buckets: nobody reads bucket_class"),
     "no key": ({}, {"crypt-key": None}, "The Secret has no crypt-key"),
     "database": ({"database": {"kind": "postgresql"}}, {}, "database has no host"),
 }  # fmt: skip
@@ -83,6 +113,7 @@ RIGHT = {
         {"login": {"kind": "oidc", "client_id": "me", "authorize_url": "a", "token_url": "b", "userdata_url": "c", "groups_claim": "roles",
                    "allow_all": True}}, {"oauth-client-secret": "a-word"}, "",
     ),
+    "own store": ({"spawn": {"environment": {"AWS_ACCESS_KEY_ID": "x"}}, "public_url": "https://hub.example.com/lab/"}, {}, ""),
     "migrated": ({"storage": {"name_scheme": "escape", "name_template": "jupyter-pvc-{username}", "retain": False}}, {}, ""),
     "placed": ({"placement": {"node_selector": {"for": "us"}}, "resources": {"cpu_limit": 2}, "spawn": {"fs_gid": 100}}, {}, ""),
 }  # fmt: skip
@@ -107,13 +138,13 @@ def test_database_by_parts_or_by_address(read):
 def test_logins(read):
     ldap = read["ldap"]["config"]["DirectoryAuthenticator"]
     assert (ldap["lookup_dn_search_password"], ldap["manage_groups"]) == ("a-word", True)
-    openshift = read["openshift"]["config"]["OpenShiftOAuthenticator"]
+    openshift = read["openshift"]["config"]["OpenShiftLogin"]
     assert (openshift["client_secret"], openshift["manage_groups"], openshift["enable_auth_state"]) == (
         "a-word",
         True,
         True,
     )
-    assert read["oidc"]["config"]["GenericOAuthenticator"]["auth_state_groups_key"] == "oauth_user.roles"
+    assert read["oidc"]["config"]["OpenIDLogin"]["auth_state_groups_key"] == "oauth_user.roles"
 
 
 def test_servers(read):
@@ -123,8 +154,13 @@ def test_servers(read):
         "jupyter-pvc-{username}",
         True,
     )
+    assert read["own store"]["config"]["KubeSpawner"]["environment"] == {"AWS_ACCESS_KEY_ID": "x"}
     placed = read["placed"]["config"]["KubeSpawner"]
     assert (placed["node_selector"], placed["cpu_limit"], placed["fs_gid"]) == ({"for": "us"}, 2, 100)
+
+
+def test_address_that_the_world_knows(read):
+    assert read["own store"]["config"]["JupyterHub"]["public_url"] == "https://hub.example.com/lab/"
 
 
 def test_culler_and_its_token(read):

@@ -5,70 +5,22 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
-import tempfile
 from pathlib import Path
 
+import postgres_support
 import pytest
+from hub_parts import needed
+from hub_support import PYTHON, ROOT
+from postgres_support import Postgres
 
-ROOT = Path(__file__).resolve().parents[2]
-PYTHON = Path(os.environ.get("JUPYTERHUB_PYTHON", ROOT / "build" / "venvs" / "jupyterhub" / "bin" / "python"))
-PROGRAMS = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"))), Path("/nowhere"))
-pytestmark = pytest.mark.skipif(
-    not (PYTHON.exists() and (PROGRAMS / "initdb").exists()), reason="no JupyterHub or no PostgreSQL here"
-)
-
-
-class Postgres:
-    """A server of PostgreSQL that can be started, with the database `postgres`; it refuses to run as root."""
-
-    def __init__(self, place: Path):
-        self.data = place / "data"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self._as = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-        self.data.mkdir()
-        if self._as:
-            shutil.chown(self.data, "postgres")
-        self._run("initdb", "--auth=trust", "--username=hub", "--no-sync", "--pgdata", self.data)
-
-    def _run(self, program: str, *arguments) -> None:
-        command = [*self._as, str(PROGRAMS / program), *map(str, arguments)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, cwd="/")
-
-    def start(self) -> None:
-        options = f"-p {self.port} -h 127.0.0.1 -c fsync=off -k {self.data}"
-        self._run("pg_ctl", "--pgdata", self.data, "--wait", "--log", self.data / "log", "-o", options, "start")
-
-    def stop(self) -> None:
-        self._run("pg_ctl", "--pgdata", self.data, "--mode=immediate", "stop")
-
-    def query(self, text: str) -> str:
-        command = [
-            str(PROGRAMS / "psql"),
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(self.port),
-            "-U",
-            "hub",
-            "-Atqc",
-            text,
-            "postgres",
-        ]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+needed("jupyterhub", "postgresql")
 
 
 @pytest.fixture
 def postgres():
-    with tempfile.TemporaryDirectory(prefix="mlops-postgres-") as place:  # below tmp_path no other user gets in
-        os.chmod(place, 0o711)
-        made = Postgres(Path(place))
-        yield made
-        if (made.data / "postmaster.pid").exists():
-            made.stop()
+    with postgres_support.made() as found:
+        yield found
 
 
 def prepare(place: Path, postgres: Postgres, seconds: int) -> subprocess.Popen:

@@ -9,9 +9,10 @@ import re
 import urllib.request
 
 import pytest
-from hub_support import PROXY, PYTHON, WAIT, Hub, Person, until
+from hub_parts import needed
+from hub_support import WAIT, Hub, Person, until
 
-pytestmark = pytest.mark.skipif(not (PYTHON.exists() and PROXY.exists()), reason="no JupyterHub here")
+needed("jupyterhub", "proxy")
 # Without JupyterLab, which takes longer to start than all the rest.
 APPLICATION = {"JUPYTERHUB_SINGLEUSER_APP": "jupyter_server.serverapp.ServerApp", "JUPYTER_PREFER_ENV_PATH": "0"}
 EXTENSIONS = dict.fromkeys(("jupyterlab", "jupyter_lsp", "notebook_shim"), False)

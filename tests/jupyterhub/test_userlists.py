@@ -15,11 +15,12 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests" / "unit" / "cluster")) if path not in sys.path]
 from cluster_support import grant, namespace  # noqa: E402
-from hub_support import FILES, PROXY, PYTHON, Hub, Person  # noqa: E402
+from hub_parts import needed  # noqa: E402
+from hub_support import FILES, PYTHON, Hub, Person  # noqa: E402
 
 from tests.apiserver.server import ApiServer  # noqa: E402
 
-pytestmark = pytest.mark.skipif(not (PYTHON.exists() and PROXY.exists()), reason="no JupyterHub here")
+needed("jupyterhub", "proxy")
 VARS = yaml.safe_load((ROOT / "roles" / "jupyterhub" / "vars" / "main.yml").read_text(encoding="utf-8"))
 NAME, TOKEN = "hub-users", "0e" * 32
 RIGHTS = [{**rule, "resourceNames": [NAME]} for rule in VARS["jupyterhub__backup_rights"]]

@@ -12,9 +12,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import urllib3
+from hub_parts import PYTHON, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-PYTHON = Path(os.environ.get("JUPYTERHUB_PYTHON", ROOT / "build" / "venvs" / "jupyterhub" / "bin" / "python"))
 IMAGE = ROOT / "roles" / "jupyterhub" / "files" / "singleuser"
 SECONDS = 60  # for a process to answer
 ANYBODY = {"Authorization": "AWS4-HMAC-SHA256 Credential=other/20260101/us-east-1/s3/aws4_request"}  # moto believes it

@@ -6,7 +6,9 @@ from __future__ import annotations
 import pytest
 
 from tests.apiserver.actors import buckets
+from tests.apiserver.actors.actor import Actor, itself
 
+from .policies import reaches
 from .test_jupyterhub import NAME, OWN, USER, define, made, named, pod, run, secret, stored_by_a_user
 from .test_namespace import site  # noqa: F401 - the fixture
 
@@ -27,6 +29,36 @@ BENCHES = [
     {"name": "here", "profile": "gpu", "image_stream": "cuda:1", "image_namespace": "images", "stopped": True},
 ]
 CULLING = {"namespace": CONTROLLER, "idle_minutes": 60}
+COMPONENT, PORTS = (
+    "app.kubernetes.io/component",
+    {"hub": 8081, "proxy": 8001, "database": 5432, "singleuser-server": 8888},
+)
+
+
+class Locking(Actor):
+    """Stops each Notebook for a moment when it sees it first, as the controller of Open Data Hub does."""
+
+    name = "notebook-controller"
+    watches = {NOTEBOOKS: itself}
+
+    def __init__(self, server, activity):
+        super().__init__(server, activity)
+        self._seen: set[str] = set()
+
+    def reconcile(self, namespace: str, name: str) -> None:
+        found = self.system.find(NOTEBOOKS, namespace, name)
+        if found is None:
+            return
+        value = found["metadata"]["annotations"].get(STOPPED)
+        if name not in self._seen and value is None:
+            self._say(namespace, name, "odh-notebook-controller-lock")
+            self.enqueue_later((namespace, name), 1)
+        elif name in self._seen and value == "odh-notebook-controller-lock":
+            self._say(namespace, name, None)
+        self._seen.add(name)
+
+    def _say(self, namespace: str, name: str, value: str | None) -> None:
+        self.system.patch(NOTEBOOKS, namespace, name, {"metadata": {"annotations": {STOPPED: value}}})
 
 
 @pytest.fixture
@@ -35,6 +67,7 @@ def on(site):  # noqa: F811
     found = site("kubernetes", pods="simulated")
     found.provisioner = buckets.install(found.server)
     define(found, "kubeflow.org", "notebooks", "Notebook")
+    found.server.add_actors(Locking)
     for name in (PROJECT, CONTROLLER):
         found.server.system.create("namespaces", named("namespaces", name))
     return found
@@ -67,14 +100,22 @@ def test_workbenches_and_backup_are_as_asked_for_and_a_purge_takes_what_is_the_h
     container = there["jane"]["spec"]["template"]["spec"]["containers"][0]
     assert container["image"] == "registry.example.com/lab:1" and {"name": "MODE", "value": "fast"} in container["env"]
     assert "shutdown_no_activity_timeout=900" in container["env"][0]["value"]
-    assert (
-        STOPPED in there["here"]["metadata"]["annotations"] and STOPPED not in there["jane"]["metadata"]["annotations"]
-    )
+    assert there["here"]["metadata"]["annotations"][STOPPED] == "mlops.notebooks"
     culler = on.server.system.get("configmaps", CONTROLLER, CULLER)["data"]
     assert culler == {"ENABLE_CULLING": "true", "CULL_IDLE_TIME": "60", "IDLENESS_CHECK_PERIOD": "1"}
     backup = on.server.system.get("cronjobs.batch", OWN, f"{NAME}-backup")["spec"]
     assert backup["schedule"] == "0 3 * * *"
-    assert backup["jobTemplate"]["spec"]["template"]["spec"]["serviceAccountName"] == f"{NAME}-backup"
+    template = backup["jobTemplate"]["spec"]["template"]
+    assert template["spec"]["serviceAccountName"] == f"{NAME}-backup"
+    # A pod of it is admitted at the level restricted, and reaches the hub and nothing else of it.
+    on.server.system.create(
+        "pods", named("pods", "backup", labels=template["metadata"]["labels"], spec=template["spec"])
+    )
+    policies = on.server.system.list("networkpolicies.networking.k8s.io", OWN)
+    others = {one: {**USER, COMPONENT: one} for one in ("hub", "proxy", "database", "singleuser-server")}
+    reached = {one for one in others if reaches(policies, template["metadata"]["labels"], others[one], PORTS[one])}
+    assert reached == {"hub"}
+    assert not reaches(policies, {**USER, COMPONENT: "database"}, others["hub"], 8081)
     assert len(secret(on)["backup-token"]) == 64 and "secrets/backup-token" in str(pod(on))
 
     # What the backup, a user at the dashboard and the controller's webhook write meanwhile is theirs.
@@ -88,8 +129,11 @@ def test_workbenches_and_backup_are_as_asked_for_and_a_purge_takes_what_is_the_h
     assert STOPPED in benches(on)["jane"]["metadata"]["annotations"]
 
     running = {**JANE, "stopped": False}
-    less = run(on, **HUB, workbenches=[running])
+    less = run(on, **{**HUB, "backup": {}}, workbenches=[running])
     assert less.status == 0, less.text
+    assert {name for name in made(on) if "backup" in str(name)} == set() and "backup-token" not in str(pod(on))
+    assert not on.server.system.list("cronjobs.batch", OWN)
+    assert on.server.system.get("configmaps", OWN, f"{NAME}-users")["data"] == {"users.yml": "hub_users: [jane]\n"}
     assert set(benches(on)) == {"jane"} and STOPPED not in benches(on)["jane"]["metadata"]["annotations"]
     assert {"jane-storage", "here-storage"} <= volumes(on)
     assert not on.server.system.find("configmaps", CONTROLLER, CULLER)
@@ -127,4 +171,12 @@ def test_workbenches_that_cannot_be_are_refused_before_anything_is_written(site)
         "The workbench plain has no image",
     ):  # fmt: skip
         assert words in lacking.text, words
+    assert not on.server.journal.writes()
+
+    define(on, "kubeflow.org", "notebooks", "Notebook")
+    on.server.system.create("namespaces", named("namespaces", PROJECT))
+    metadata = {"name": "jane", "namespace": PROJECT}
+    on.server.system.create(NOTEBOOKS, {"apiVersion": "kubeflow.org/v1", "kind": "Notebook", "metadata": metadata})
+    theirs = run(on, **HUB, workbenches=[JANE])
+    assert theirs.status == 2 and "The Notebook jane in the namespace project-jane is not of this hub" in theirs.text
     assert not on.server.journal.writes()

@@ -79,8 +79,6 @@ def _database(c, database: dict) -> None:
         )
         url = made.render_as_string(hide_password=False)
     c.JupyterHub.db_url = url or f"sqlite:///{database.get('path') or '/tmp/jupyterhub.sqlite'}"
-    if c.JupyterHub.db_url.startswith("postgresql"):
-        c.JupyterHub.db_kwargs = {"pool_pre_ping": True}  # a database that was restarted is connected to again
 
 
 def _services(c) -> None:

@@ -8,6 +8,11 @@ from .settings import SettingsError, secret
 REFRESH = 300  # seconds after which groups are looked up again
 USERNAME = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$"  # the hub writes all of it in small letters
 _OURS = ("kind",)
+_SECRET = {
+    "client_secret": "hub_oauth_client_secret",
+    "lookup_dn_search_password": "hub_ldap_password",
+    "bind_password": "hub_ldap_password",
+}
 
 
 def configure(c, settings: dict, place=None) -> None:
@@ -17,6 +22,12 @@ def configure(c, settings: dict, place=None) -> None:
     makers = {"ldap": _ldap, "openshift": _openshift, "oidc": _oidc, "dummy": _dummy}
     if kind not in makers:
         raise SettingsError(f"hub.json: login.kind is {kind!r}: give one of ldap, openshift, oidc.")
+    for name in _SECRET.keys() & login.keys():
+        raise SettingsError(
+            f"hub.json: login.{name} is a secret: give it as {_SECRET[name]}, or in the Secret of hub_login_secret."
+        )
+    if settings.get("users"):
+        login["allowed_users"] = [*(login.get("allowed_users") or []), *settings["users"]]
     found, extra = makers[kind](login, lambda key: secret(key, place))
     given = {name: value for name, value in login.items() if name not in _OURS}
     _check(kind, found, given)
@@ -41,11 +52,26 @@ def _check(kind: str, found: type, given: dict) -> None:
     for name in given:
         if name not in known:
             raise SettingsError(f"hub.json: login.{name} is nothing that {kind} knows: remove or correct it.")
+        _check_value(name, found.class_traits()[name], given[name])
     if not any(
         given.get(name)
         for name in ("allow_all", "allowed_users", "allowed_groups", "allow_existing_users", "admin_groups")
     ):
         raise SettingsError("hub.json: login lets nobody in: give allowed_groups, allowed_users, or allow_all as true.")
+
+
+def _check_value(name: str, trait, value) -> None:
+    from traitlets import Container, HasTraits, Set, TraitError
+
+    fits = set(value) if isinstance(trait, Set) and isinstance(value, list) else value
+    try:
+        if isinstance(trait, Container) and isinstance(value, str):
+            raise TraitError
+        trait._validate(HasTraits(), fits)
+    except (TraitError, TypeError):
+        raise SettingsError(
+            f"hub.json: login.{name} is {value!r}: give {trait.info().replace(chr(10), ' ')}."
+        ) from None
 
 
 def _need(kind: str, login: dict, *names: str) -> None:
@@ -91,22 +117,22 @@ def _ldap(login: dict, read):
 
 
 def _oauth(login: dict, read) -> dict:
-    if not (login.get("client_secret") or read("oauth-client-secret")):
+    if not (found := read("oauth-client-secret")):
         raise SettingsError("The Secret has no oauth-client-secret, which the login needs: add it.")
-    return {"client_secret": login.get("client_secret") or read("oauth-client-secret")}
+    return {"client_secret": found}
 
 
 def _openshift(login: dict, read):
-    from oauthenticator.openshift import OpenShiftOAuthenticator
+    from .oauth import OpenShiftLogin
 
     _need("openshift", login, "client_id")
     extra = _oauth(login, read)
     login.setdefault("openshift_url", "https://kubernetes.default.svc")
-    return OpenShiftOAuthenticator, extra
+    return OpenShiftLogin, extra
 
 
 def _oidc(login: dict, read):
-    from oauthenticator.generic import GenericOAuthenticator
+    from .oauth import OpenIDLogin
 
     _need("oidc", login, "client_id", "authorize_url", "token_url", "userdata_url")
     extra = {
@@ -115,7 +141,7 @@ def _oidc(login: dict, read):
         "auth_state_groups_key": f"oauth_user.{login.get('groups_claim') or 'groups'}",
     }
     login.pop("groups_claim", None)
-    return GenericOAuthenticator, extra | _oauth(login, read)
+    return OpenIDLogin, extra | _oauth(login, read)
 
 
 def _dummy(login: dict, read):

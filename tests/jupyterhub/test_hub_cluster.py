@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The hub with the real KubeSpawner, in a cluster that judges pods as OpenShift does, and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import postgres_support
+import pytest
+from cluster_hub import ClusterHub
+from hub_parts import needed
+from hub_support import Person, until
+
+needed("jupyterhub", "proxy", "postgresql")
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    with postgres_support.made() as found:
+        found.start()
+        yield found
+
+
+@pytest.fixture(scope="module")
+def cluster(postgres, tmp_path_factory):
+    database = {"kind": "postgresql", "host": "127.0.0.1", "port": postgres.port, "name": "postgres", "user": "hub"}
+    found = ClusterHub(
+        tmp_path_factory.mktemp("hub"), database=database, buckets={"enabled": True, "storage_class": "buckets"}
+    )
+    found.hub.write("secrets/database-password", "a-secret-word")
+    found.hub.process = found.hub.start()
+    yield found
+    found.stop()
+
+
+def started(cluster, name: str) -> Person:
+    person = Person(cluster.hub)
+    person.login(name)
+    answer = person.ask(f"/hub/api/users/{name}/server", body={})
+    assert answer.status in (201, 202), answer.text
+    until(lambda: person.server(name).get("ready"))
+    return person
+
+
+def reached(person: Person, name: str) -> bool:
+    return person.ask(f"/user/{name}/").text == "Here is a server."
+
+
+def test_a_pod_is_admitted_as_restricted_and_its_end_leaves_the_claim(cluster):
+    jane = started(cluster, "jane")
+    (pod,) = [one for one in cluster.server.system.list("pods", "team") if one["metadata"]["name"] == "hub-nb-jane"]
+    assert pod["metadata"]["annotations"]["openshift.io/scc"] == "restricted-v2"
+    assert reached(jane, "jane")
+    assert "hub-pvc-jane" in cluster.names("persistentvolumeclaims")
+    jane.stop_server("jane")
+    assert "hub-nb-jane" not in cluster.names("pods") and "hub-pvc-jane" in cluster.names("persistentvolumeclaims")
+
+
+def test_a_bucket_that_is_bound_costs_at_most_two_requests_more(cluster):
+    rose = started(cluster, "rose")
+    rose.stop_server("rose")
+    cluster.server.journal.clear()
+    rose = started(cluster, "rose")
+    asked = [entry for entry in cluster.asked() if "objectbucketclaims" in entry.path]
+    assert 1 <= len(asked) <= 2, [entry.line for entry in asked]
+    assert not [entry.line for entry in cluster.asked() if entry.status == 403]
+    rose.stop_server("rose")
+
+
+def test_a_hub_that_is_killed_finds_the_server_that_its_user_never_lost(cluster):
+    otto = started(cluster, "otto")
+    cluster.hub.process.kill()
+    cluster.hub.process.wait(30)
+    assert reached(otto, "otto")
+    cluster.hub.process = cluster.hub.run_hub()
+    until(lambda: otto.ask("/hub/api/users/otto").status == 200)
+    until(lambda: otto.server("otto").get("ready"))
+    assert reached(otto, "otto") and "hub-nb-otto" in cluster.names("pods")
+    otto.stop_server("otto")
+
+
+def test_a_database_that_was_restarted_is_connected_to_again(cluster, postgres):
+    anna = started(cluster, "anna")
+    postgres.stop()
+    postgres.start()
+    # The connection that the hub holds is found broken by the first request, which fails; then it connects again.
+    until(lambda: anna.ask("/hub/api/users/anna").status == 200)
+    assert "anna" in postgres.query("select name from users")
+    anna.stop_server("anna")

@@ -5,18 +5,54 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
+import ssl
+import subprocess
 import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 SECRET = "the-clients-own-word"
+TOKEN = "the-users-own-token"
+WELL_KNOWN = "/.well-known/oauth-authorization-server"
+
+
+def authority(place: Path, name: str) -> tuple[Path, Path]:
+    """A certificate of 127.0.0.1 that is its own authority, and its key."""
+    certificate, key = place / f"{name}.crt", place / f"{name}.key"
+    words = f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN={name}".split()
+    given = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
+    subprocess.run(["openssl", *words, *given], check=True, capture_output=True)
+    return certificate, key
 
 
 class FakeProvider:
-    """Logs in `user` with `groups` without asking; `fails` maps a path to the status that it answers, `denies` is a user who refuses."""
+    """Logs in `user` with `groups` without asking, at `url` for browsers and, by TLS, at `api_url` for the hub.
 
-    def __init__(self):
-        self.user, self.groups, self.fails, self.denies, self.secret = "rose", [], {}, False, SECRET
+    `fails` maps a path to the status that it answers, `answers` to an answer in place of its own; `denies` is a user who refuses.
+    """
+
+    def __init__(self, place: Path):
+        self.certificate = authority(place, "api")
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._servers = [self._serve(), self._serve(self._tls)]
+        self.url, self.api_url = (
+            f"http{s}://127.0.0.1:{one.server_address[1]}" for s, one in zip(("", "s"), self._servers)
+        )
+        self.reset()
+
+    def reset(self) -> None:
+        self.user, self.groups, self.denies, self.secret = "jane", ["team"], False, SECRET
+        self.fails: dict[str, int] = {}
+        self.answers: dict[str, object] = {}
+        self.present(self.certificate)
+
+    def present(self, certificate: tuple[Path, Path]) -> None:
+        """Show another certificate at `api_url`."""
+        self._tls.load_cert_chain(*certificate)
+
+    def _serve(self, tls: ssl.SSLContext | None = None) -> ThreadingHTTPServer:
         provider = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -29,40 +65,49 @@ class FakeProvider:
             def log_message(self, *_args):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        found = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if tls:
+            found.socket = tls.wrap_socket(found.socket, server_side=True)
+        threading.Thread(target=found.serve_forever, daemon=True).start()
+        return found
 
     def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        for one in self._servers:
+            one.shutdown()
+            one.server_close()
 
     def answer(self, handler, body: str) -> None:
         path, _unused, query = handler.path.partition("?")
+        form = dict(urllib.parse.parse_qsl(body))
+        if self.fails.get(path) == 0:
+            return handler.connection.shutdown(socket.SHUT_RDWR)
         if status := self.fails.get(path):
-            return self._send(handler, status, {"error": "of the test"})
+            return self._send(handler, status, {"error": "server_error", "you": [form, dict(handler.headers)]})
+        if path in self.answers:
+            return self._send(handler, 200, self.answers[path])
         if path == "/oauth/authorize":
             asked = dict(urllib.parse.parse_qsl(query))
             found = {"error": "access_denied"} if self.denies else {"code": "a-code"}
             back = asked["redirect_uri"] + "?" + urllib.parse.urlencode({**found, "state": asked["state"]})
             return self._send(handler, 302, {}, {"Location": back})
         if path == "/oauth/token":
-            form = dict(urllib.parse.parse_qsl(body))
             basic = handler.headers.get("Authorization", "").removeprefix("Basic ")
             given = form.get("client_secret") or base64.b64decode(basic).decode().partition(":")[2]
             if given != self.secret:
-                return self._send(handler, 401, {"error": "invalid_client"})
-            return self._send(handler, 200, {"access_token": "a-token", "token_type": "Bearer", "expires_in": 3600})
+                return self._send(handler, 401, {"error": "invalid_client", "you": form})
+            if form.get("code") != "a-code":
+                return self._send(handler, 400, {"error": "invalid_grant"})
+            return self._send(handler, 200, {"access_token": TOKEN, "token_type": "Bearer", "expires_in": 3600})
         known = {
-            "/.well-known/oauth-authorization-server": {"issuer": self.url},
-            "/apis/user.openshift.io/v1/users/~": {"metadata": {"name": self.user}, "groups": self.groups},
-            "/userinfo": {"preferred_username": self.user, "groups": self.groups},
+            WELL_KNOWN: {"issuer": self.url},
+            "/apis/user.openshift.io/v1/users/~": {"metadata": {"name": self.user}, "groups": self.groups or None},
+            "/userinfo": {"preferred_username": self.user, "realm_access": {"roles": self.groups}},
         }
         return self._send(handler, 200 if path in known else 404, known.get(path, {}))
 
     @staticmethod
-    def _send(handler, status: int, content: dict, headers: dict | None = None) -> None:
-        text = json.dumps(content).encode()
+    def _send(handler, status: int, content, headers: dict | None = None) -> None:
+        text = content if isinstance(content, bytes) else json.dumps(content).encode()
         handler.send_response(status)
         for name, value in {**(headers or {}), "Content-Type": "application/json", "Content-Length": len(text)}.items():
             handler.send_header(name, str(value))

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import subprocess
 import time
 import urllib.error
@@ -63,6 +64,8 @@ class Hub:
         self.url = f"http://127.0.0.1:{self.port}"
         self.hub_connect_url = f"http://127.0.0.1:{self._hub_port}"
         self._processes: list[subprocess.Popen] = []
+        self.environment: dict[str, str] = {}  # of the hub, beside that of all its processes
+        self.authority = ""  # whom people trust, as a file
         self.pods.mkdir(parents=True)
         for file in FILES.glob("*.py"):
             (place / file.name).symlink_to(file)
@@ -122,7 +125,8 @@ class Hub:
         return hub
 
     def run_hub(self) -> subprocess.Popen:
-        return self._run([str(PYTHON), "-m", "jupyterhub", "--config", str(self.place / "jupyterhub_config.py")])
+        command = [str(PYTHON), "-m", "jupyterhub", "--config", str(self.place / "jupyterhub_config.py")]
+        return self._run(command, **self.environment)
 
     def cull(self) -> None:
         command = [
@@ -166,7 +170,9 @@ class Person:
 
     def __init__(self, hub: Hub):
         self.hub, self.cookies = hub, http.cookiejar.CookieJar()
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
+        trust = ssl.create_default_context(cafile=hub.authority or None)
+        handlers = (urllib.request.HTTPCookieProcessor(self.cookies), urllib.request.HTTPSHandler(context=trust))
+        self._opener = urllib.request.build_opener(*handlers)
 
     @property
     def _xsrf(self) -> str:

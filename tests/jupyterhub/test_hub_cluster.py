@@ -85,3 +85,23 @@ def test_a_database_that_was_restarted_is_connected_to_again(cluster, postgres):
     until(lambda: anna.ask("/hub/api/users/anna").status == 200)
     assert "anna" in postgres.query("select name from users")
     anna.stop_server("anna")
+
+
+@pytest.mark.parametrize(
+    ("user", "fault", "status", "words"),
+    [
+        ("mary", {"path": "/pods$", "status": 403}, 403, "The cluster refuses your server (forbidden by a fault): ask an administrator."),
+        ("lisa", {"path": "/persistentvolumeclaims$", "status": 403}, 403, "The cluster refuses your server (forbidden by a fault)"),
+        ("nora", {"path": "/pods$", "status": 500}, 503, "The cluster did not take your server"),
+    ],
+)  # fmt: skip
+def test_what_the_cluster_does_not_take_is_told_in_its_own_words(cluster, user, fault, status, words):
+    person = Person(cluster.hub)
+    person.login(user)
+    cluster.server.faults.add("status", fault["path"], method="POST", status=fault["status"], count=0)
+    try:
+        page = person.ask("/hub/spawn", {"profile": "small"})
+        answer = person.ask(f"/hub/api/users/{user}/server", body={})
+    finally:
+        cluster.server.faults.clear()
+    assert words in page.said and (answer.status, words in answer.message) == (status, True), (page.said, answer.text)

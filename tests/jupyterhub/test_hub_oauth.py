@@ -3,47 +3,87 @@
 
 from __future__ import annotations
 
+import base64
+import urllib.parse
+
 import pytest
-from fake_provider import SECRET, FakeProvider
+from fake_provider import SECRET, TOKEN, WELL_KNOWN, FakeProvider, authority
 from hub_parts import needed
 from hub_support import Hub, Person, until
 
 needed("jupyterhub", "proxy")
-WELL_KNOWN = "/.well-known/oauth-authorization-server"
 USERINFO = {"openshift": "/apis/user.openshift.io/v1/users/~", "oidc": "/userinfo"}
+NAMED = {"openshift": "OpenShift", "oidc": "The company"}
+# Where the cluster's authority is; and what tornado is where an image has pycurl, as the hub takes that then.
+PLACES = """
+from pathlib import Path
+from tornado.httpclient import AsyncHTTPClient
+from tornado.simple_httpclient import SimpleAsyncHTTPClient
+import notebook_hub.oauth
+
+class LikeCurl(SimpleAsyncHTTPClient):
+    def fetch_impl(self, request, callback):
+        if request.ssl_options is not None or request.url.startswith("https"):
+            raise ValueError("curl knows neither ssl_options nor SSL_CERT_FILE")
+        super().fetch_impl(request, callback)
+
+AsyncHTTPClient.configure(LikeCurl)
+notebook_hub.oauth.CLUSTER_CA = Path({!r})
+"""
 
 
 @pytest.fixture(scope="module", params=["openshift", "oidc"])
 def site(request, tmp_path_factory):
-    provider, place = FakeProvider(), tmp_path_factory.mktemp(request.param) / "hub"
-    login = {"kind": request.param, "client_id": "hub", "allowed_groups": ["team"], "auth_refresh_age": 1}
-    if request.param == "openshift":
-        login["openshift_url"] = provider.url
+    place, kind = tmp_path_factory.mktemp(request.param), request.param
+    provider = FakeProvider(place)
+    login = {"kind": kind, "client_id": "hub", "allowed_groups": ["team"], "auth_refresh_age": 1}
+    if kind == "openshift":
+        login["openshift_url"] = provider.api_url
     else:
         login |= {"authorize_url": f"{provider.url}/oauth/authorize", "token_url": f"{provider.url}/oauth/token"}
-        login["userdata_url"] = f"{provider.url}/userinfo"
-    hub = Hub(place, login=login)
+        login |= {"userdata_url": f"{provider.api_url}/userinfo", "groups_claim": "realm_access.roles"}
+        login["login_service"] = NAMED[kind]
+    hub = Hub(place / "hub", login=login)
     hub.write("secrets/oauth-client-secret", SECRET)
+    known = str(provider.certificate[0])
+    hub.write("jupyterhub_config.d/20-places.py", PLACES.format(known if kind == "openshift" else "/nowhere"))
     provider.fails[WELL_KNOWN] = 503  # the hub starts without its provider
-    hub.start()
-    yield hub, provider, request.param
+    with pytest.MonkeyPatch.context() as patch:
+        if kind == "oidc":
+            patch.setenv("SSL_CERT_FILE", known)  # as of hub_ca_config_map
+        hub.start()
+    yield hub, provider, kind
     hub.stop()
     provider.stop()
 
 
 @pytest.fixture
 def on(site):
-    hub, provider, kind = site
-    provider.user, provider.groups, provider.denies, provider.secret = "jane", ["team"], False, SECRET
-    provider.fails.clear()
-    return hub, provider, kind
+    site[1].reset()
+    return site
+
+
+def told(hub: Hub, path: str = "/hub/oauth_login") -> tuple[int, str]:
+    answer = Person(hub).ask(path)
+    return answer.status, answer.said
 
 
 def test_provider_that_is_down_is_told_at_the_login(site):
     hub, provider, kind = site
     provider.fails = {WELL_KNOWN if kind == "openshift" else "/oauth/token": 503}
-    said = Person(hub).ask("/hub/oauth_login")
-    assert (said.status, "cannot be asked (HTTP 503): try again later" in said.said) == (503, True), said.said
+    status, said = told(hub)
+    assert (status, f"{NAMED[kind]} cannot be asked (HTTP 503): try again later" in said) == (503, True), said
+
+
+@pytest.mark.parametrize("answer", [b"<html>", [], {}, {"issuer": 1}], ids=str)
+def test_api_that_does_not_name_its_oauth_server_is_told(site, answer):
+    hub, provider, kind = site
+    if kind != "openshift":
+        pytest.skip("only OpenShift is asked where its OAuth server is")
+    provider.reset()
+    provider.answers = {WELL_KNOWN: answer}
+    status, said = told(hub)
+    assert (status, f"OpenShift cannot be asked ({provider.api_url}{WELL_KNOWN} answers" in said) == (503, True), said
 
 
 def test_groups_grant_profiles_until_they_are_left(on):
@@ -62,35 +102,143 @@ def test_groups_grant_profiles_until_they_are_left(on):
     until(lambda: "/hub/login" in person.ask("/hub/home").url)
 
 
+def test_group_that_is_left_grants_nothing_at_the_next_start(on):
+    hub, provider, _kind = on
+    provider.user, provider.groups = "rosa", ["team", "research"]
+    person = Person(hub)
+    assert person.ask("/hub/oauth_login").status == 200
+    provider.groups = ["team"]
+    answer = person.ask("/hub/api/users/rosa/server", body={"profile": "large"}, method="POST")
+    assert (answer.status, "not granted to rosa" in answer.text) == (403, True), answer.text
+
+
+def test_session_outlives_strange_answers_and_ends_with_its_token(on):
+    hub, provider, kind = on
+    provider.user = "olga"
+    person = Person(hub)
+    assert person.ask("/hub/oauth_login").status == 200
+    for strange in ({}, [], b"<html>"):
+        provider.answers = {USERINFO[kind]: strange}
+        before = hub.log.read_text(encoding="utf-8").count("The groups of olga stay")
+        until(lambda b=before: _stays(person, hub, b))
+    provider.reset()
+    provider.fails = {USERINFO[kind]: 401}
+    until(lambda: "/hub/login" in person.ask("/hub/home").url)
+
+
+def _stays(person: Person, hub: Hub, before: int) -> bool:
+    assert person.offered() == ["small"]
+    return hub.log.read_text(encoding="utf-8").count("The groups of olga stay") > before
+
+
 def test_who_is_in_no_allowed_group_is_refused(on):
     hub, provider, _kind = on
     provider.groups = ["others"]
-    assert Person(hub).ask("/hub/oauth_login").status == 403
+    status, said = told(hub)
+    assert (status, "you are not currently authorized to use this hub" in said) == (403, True), said
 
 
-def test_provider_that_fails_is_told(on):
+def test_one_group_may_be_a_text_and_is_no_list_of_letters(on):
+    hub, provider, kind = on
+    provider.groups, provider.user = "team", "tess"
+    assert told(hub)[0] == 200
+    provider.groups = "research"
+    assert told(hub)[0] == 403
+
+
+@pytest.mark.parametrize(("status", "words"), [(500, "HTTP 500"), (0, "Stream closed")], ids=["fails", "hangs up"])
+def test_provider_that_fails_is_told(on, status, words):
     hub, provider, kind = on
     for path in ("/oauth/token", USERINFO[kind]):
-        provider.fails = {path: 500}
-        said = Person(hub).ask("/hub/oauth_login")
-        assert (said.status, "cannot be asked (HTTP 500)" in said.said) == (503, True), said.said
+        provider.fails = {path: status}
+        found, said = told(hub)
+        assert (found, f"{NAMED[kind]} cannot be asked ({words})" in said) == (503, True), said
 
 
 def test_wrong_secret_is_told(on):
-    hub, provider, _kind = on
+    hub, provider, kind = on
     provider.secret = "another"
-    said = Person(hub).ask("/hub/oauth_login")
-    assert (said.status, "refuses the hub (401)" in said.said) == (502, True), said.said
+    status, said = told(hub)
+    assert (status, f"{NAMED[kind]} refuses the hub (invalid_client)" in said) == (502, True), said
+    assert "hub_oauth_client_secret" in said
 
 
-def test_refusals_and_strange_states_are_told(on):
-    hub, provider, _kind = on
+def test_user_info_that_is_refused_is_told(on):
+    hub, provider, kind = on
+    provider.fails = {USERINFO[kind]: 403}
+    status, said = told(hub)
+    assert (status, f"{NAMED[kind]} does not tell the hub who you are (HTTP 403)" in said) == (502, True), said
+
+
+@pytest.mark.parametrize("answer", [{}, [], b"<html>", {"metadata": {}}, {"preferred_username": 7}], ids=str)
+def test_user_info_without_a_name_is_told(on, answer):
+    hub, provider, kind = on
+    provider.answers = {USERINFO[kind]: answer}
+    status, said = told(hub)
+    assert status in (502, 503) and f"Nobody can log in at the moment, {NAMED[kind]}" in said, said
+    if isinstance(answer, dict):
+        claim = {"openshift": "metadata.name", "oidc": "preferred_username"}[kind]
+        assert (status, f"does not tell the hub who you are (there is no {claim})" in said) == (502, True), said
+
+
+@pytest.mark.parametrize("answer", [{}, [], b"<html>", {"error": "odd"}], ids=str)
+def test_answer_without_a_token_is_told(on, answer):
+    hub, provider, kind = on
+    provider.answers = {"/oauth/token": answer}
+    status, said = told(hub)
+    assert (status, f"{NAMED[kind]} cannot be asked ({provider.url}/oauth/token answers" in said) == (503, True), said
+
+
+def test_certificate_that_nobody_knows_is_told(on, tmp_path):
+    hub, provider, kind = on
+    provider.present(authority(tmp_path, "other"))
+    status, said = told(hub)
+    assert (status, "hub_ca_config_map" in said) == (503, True), said
+    assert f"{NAMED[kind]} cannot be asked (its certificate is not trusted: " in said
+
+
+def test_refusal_is_told(on):
+    hub, provider, kind = on
     provider.denies = True
-    said = Person(hub).ask("/hub/oauth_login")
-    assert (said.status, "access_denied" in said.said) == (400, True)
-    strange = Person(hub).ask("/hub/oauth_callback?code=a&state=b")
-    assert (strange.status, "OAuth state missing" in strange.said) == (400, True)
+    status, said = told(hub)
+    assert (status, f"{NAMED[kind]} has refused the login (access_denied)" in said) == (400, True), said
 
 
-def test_the_secret_is_in_no_log(on):
-    assert SECRET not in on[0].log.read_text(encoding="utf-8")
+@pytest.mark.parametrize("state", [None, "b", "MQ==", "é", "e30="], ids=str)
+def test_strange_state_is_told(on, state):
+    hub, _provider, _kind = on
+    query = urllib.parse.urlencode({"code": "a-code"} | ({} if state is None else {"state": state}))
+    for begun in (False, True):
+        person = Person(hub)
+        if begun:
+            person.ask("/hub/oauth_login")
+            person.ask("/hub/logout")
+            _begin(person)
+        answer = person.ask(f"/hub/oauth_callback?{query}")
+        assert (answer.status, "log in again" in answer.said) == (400, True), answer.said
+
+
+def _begin(person: Person) -> str:
+    """Begin a login without ending it, and return its state."""
+    import http.client
+
+    connection = http.client.HTTPConnection(person.hub.url.removeprefix("http://"))
+    connection.request("GET", "/hub/oauth_login")
+    answer = connection.getresponse()
+    answer.read()
+    person._opener.addheaders = [("Cookie", answer.headers["Set-Cookie"].partition(";")[0])]
+    connection.close()
+    return urllib.parse.parse_qs(urllib.parse.urlparse(answer.headers["Location"]).query)["state"][0]
+
+
+def test_code_that_was_used_is_told(on):
+    person = Person(on[0])
+    query = urllib.parse.urlencode({"code": "an-old-code", "state": _begin(person)})
+    answer = person.ask(f"/hub/oauth_callback?{query}")
+    assert (answer.status, "log in again" in answer.said) == (400, True), answer.said
+
+
+def test_the_secret_and_the_token_are_in_no_log(on):
+    text = on[0].log.read_text(encoding="utf-8")
+    for word in (SECRET, TOKEN, base64.b64encode(f"hub:{SECRET}".encode()).decode()):
+        assert word not in text

@@ -17,6 +17,8 @@ from kubespawner.clients import shared_client
 from kubespawner.slugs import safe_slug
 from tornado import web
 
+from .told import message, refusal
+
 CLAIMS = ("objectbucket.io", "v1alpha1")
 PLURAL = "objectbucketclaims"
 USER = "hub.jupyter.org/username"  # as an annotation the name itself, as a label what of it can be a label
@@ -240,7 +242,7 @@ class Claim:
         return f"{state} ({found.items[-1].message.rstrip('.')})" if found.items else state
 
     def _explain(self, error: ApiException) -> web.HTTPError:
-        said = _message(error)
+        said = message(error)
         if error.status == 404:
             return refusal(
                 500,
@@ -253,20 +255,6 @@ class Claim:
         return refusal(
             500, f"The cluster does not take the claim {self.name} of your bucket ({said}): ask an administrator."
         )
-
-
-def refusal(status: int, sentence: str) -> web.HTTPError:
-    """An error whose sentence is shown by the hub's pages and API, and by the page of a start that takes long."""
-    error = web.HTTPError(status, sentence)
-    error.jupyterhub_message = sentence
-    return error
-
-
-def _message(error: ApiException) -> str:
-    try:
-        return json.loads(error.body)["message"].rstrip(".")
-    except (KeyError, TypeError, ValueError):
-        return f"{error.status} {error.reason}"
 
 
 def _authority(buckets: dict) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from . import buckets, login, profiles, servers
+from . import buckets, login, profiles, servers, told
 from .settings import PLACE, SettingsError, read, secret
 
 CULLER = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
@@ -104,9 +104,8 @@ def _starts(c, settings: dict) -> None:
     c.KubeSpawner.post_stop_hook = profiles.forgotten
     from kubespawner import KubeSpawner
 
-    c.JupyterHub.spawner_class = (
-        buckets.deleting(KubeSpawner, settings) if settings["buckets"].get("enabled") else KubeSpawner
-    )
+    spawner = told.telling(KubeSpawner)
+    c.JupyterHub.spawner_class = buckets.deleting(spawner, settings) if settings["buckets"].get("enabled") else spawner
 
 
 def _layers(c, directory: Path) -> None:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
+import tempfile
 from pathlib import Path
 
 from oauthenticator.generic import GenericOAuthenticator
@@ -32,6 +34,16 @@ class _Provider:
     """Sessions go on while the provider is down; who is not let in any more has to log in again."""
 
     login_handler = _LoginHandler
+    authorities: tuple[Path, ...] = ()  # that are trusted beside those of hub_ca_config_map, or of the image
+
+    @default("http_request_kwargs")
+    def _http_request_kwargs_default(self):
+        """As a file, which pycurl takes too: it knows nothing of SSL_CERT_FILE, and refuses a context of ssl."""
+        more = [path for path in self.authorities if path.exists()]
+        named = os.environ.get("SSL_CERT_FILE")
+        if not self.validate_server_cert or not (more or named):
+            return {}
+        return {"ca_certs": _bundle([Path(named or ssl.get_default_verify_paths().cafile or os.devnull), *more])}
 
     async def authenticate(self, handler, data=None, **kwargs):
         try:
@@ -71,18 +83,17 @@ class _Provider:
 
 
 class OpenShiftLogin(_Provider, OpenShiftOAuthenticator):
-    @default("http_request_kwargs")
-    def _http_request_kwargs_default(self):
-        """The OAuth server is behind the router: its authority may be another than the API's, so both are trusted."""
-        if not self.validate_server_cert or not CLUSTER_CA.exists():
-            return {}
-        trust = ssl.create_default_context()
-        trust.load_verify_locations(CLUSTER_CA)
-        return {"ssl_options": trust}
+    authorities = (CLUSTER_CA,)  # the API's; the OAuth server is behind the router, whose authority may be another
 
 
 class OpenIDLogin(_Provider, GenericOAuthenticator):
     pass
+
+
+def _bundle(paths: list[Path]) -> str:
+    with tempfile.NamedTemporaryFile("w", prefix="authorities-", suffix=".crt", delete=False) as bundle:
+        bundle.writelines(path.read_text(encoding="utf-8") + "\n" for path in paths)
+    return bundle.name
 
 
 def _said(error: Exception) -> str:

@@ -7,6 +7,7 @@ import re
 
 from . import buckets
 from .settings import MOUNT, SettingsError, placeholders
+from .told import refusal
 
 MODULES = "site-packages"  # below the volume: modules that users install there are found
 LIMITS = ("cpu_guarantee", "cpu_limit", "mem_guarantee", "mem_limit")
@@ -85,7 +86,7 @@ def mount(storage: dict) -> str:
 def claimed(spawner) -> None:
     """HTTPError where the volume of the spawner's user would have a name that no object can have."""
     if not _OBJECT.fullmatch(spawner.pvc_name):
-        raise buckets.refusal(
+        raise refusal(
             500,
             f"Your volume would be named {spawner.pvc_name}, which the cluster does not take: "
             "an administrator gives hub_storage another name_template, or the name_scheme safe.",

@@ -35,6 +35,9 @@ LDAP = {
     "user_attribute": "uid",
     "allow_all": True,
 }
+OIDC = {
+    "kind": "oidc", "client_id": "me", "authorize_url": "https://a", "token_url": "https://b", "userdata_url": "https://c", "allow_all": True,
+}  # fmt: skip
 OF_PROFILE = {"name": "a", "image": "a"}
 WRONG = {
     "unknown part": ({"nmae": 1}, {}, "hub.json: nobody reads nmae"),
@@ -52,6 +55,11 @@ WRONG = {
     "no client": ({"login": {"kind": "oidc", "allow_all": True}}, {}, "login has no client_id, which oidc needs"),
     "secret": ({"login": {**LDAP, "client_secret": "word"}}, {}, "login.client_secret is a secret: give it as hub_oauth_client_secret"),
     "password": ({"login": {**LDAP, "lookup_dn_search_password": "word"}}, {}, "login.lookup_dn_search_password is a secret: give it as"),
+    "address": ({"login": {**OIDC, "token_url": "sso.example.com/token"}}, {}, "login.token_url is 'sso.example.com/token': begin it with https://"),
+    "id token": ({"login": {**OIDC, "userdata_from_id_token": True}}, {}, "login.userdata_from_id_token leaves groups as they were"),
+    "proxy": ({"login": {**OIDC, "http_request_kwargs": {"proxy_host": "a"}}}, {}, "names a proxy, which takes pycurl"),
+    "no secret": ({"login": OIDC}, {}, "The Secret has no oauth-client-secret, which the login needs"),
+    "set": ({"login": {**OIDC, "allowed_groups": "team"}}, {"oauth-client-secret": "a"}, "login.allowed_groups is 'team': give a set"),
     "type": ({"login": {**LDAP, "allowed_groups": "cn=a"}}, {}, "login.allowed_groups is 'cn=a': give a list"),
     "number": ({"login": {**LDAP, "server_port": "ldap"}}, {}, "login.server_port is 'ldap': give an int"),
     "token": ({"spawn": {"environment": {"JUPYTERHUB_API_TOKEN": "mine"}}}, {}, "spawn.environment: JUPYTERHUB_API_TOKEN is set by the hub"),
@@ -110,8 +118,7 @@ RIGHT = {
         {"login": {"kind": "openshift", "client_id": "me", "allowed_groups": ["a"]}}, {"oauth-client-secret": "a-word"}, "",
     ),
     "oidc": (
-        {"login": {"kind": "oidc", "client_id": "me", "authorize_url": "a", "token_url": "b", "userdata_url": "c", "groups_claim": "roles",
-                   "allow_all": True}}, {"oauth-client-secret": "a-word"}, "",
+        {"login": {**OIDC, "groups_claim": "roles"}}, {"oauth-client-secret": "a-word"}, "",
     ),
     "own store": ({"spawn": {"environment": {"AWS_ACCESS_KEY_ID": "x"}}, "public_url": "https://hub.example.com/lab/"}, {}, ""),
     "migrated": ({"storage": {"name_scheme": "escape", "name_template": "jupyter-pvc-{username}", "retain": False}}, {}, ""),

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from .settings import SettingsError, secret
 
 REFRESH = 300  # seconds after which groups are looked up again
@@ -12,6 +14,14 @@ _SECRET = {
     "client_secret": "hub_oauth_client_secret",
     "lookup_dn_search_password": "hub_ldap_password",
     "bind_password": "hub_ldap_password",
+}
+_ADDRESSES = {
+    "authorize_url",
+    "token_url",
+    "userdata_url",
+    "openshift_url",
+    "openshift_auth_api_url",
+    "openshift_rest_api_url",
 }
 
 
@@ -117,6 +127,18 @@ def _ldap(login: dict, read):
 
 
 def _oauth(login: dict, read) -> dict:
+    for name in _ADDRESSES & login.keys():
+        if not str(login[name]).startswith(("https://", "http://")):
+            raise SettingsError(f"hub.json: login.{name} is {login[name]!r}: begin it with https://.")
+    if login.get("userdata_from_id_token"):
+        raise SettingsError(
+            "hub.json: login.userdata_from_id_token leaves groups as they were at the login: give userdata_url in place of it."
+        )
+    asked = login.get("http_request_kwargs")
+    if isinstance(asked, dict) and asked.get("proxy_host") and not find_spec("pycurl"):
+        raise SettingsError(
+            "hub.json: login.http_request_kwargs names a proxy, which takes pycurl: give hub_image one with it, or leave the proxy out."
+        )
     if not (found := read("oauth-client-secret")):
         raise SettingsError("The Secret has no oauth-client-secret, which the login needs: add it.")
     return {"client_secret": found}
@@ -127,7 +149,7 @@ def _openshift(login: dict, read):
 
     _need("openshift", login, "client_id")
     extra = _oauth(login, read)
-    login.setdefault("openshift_url", "https://kubernetes.default.svc")
+    login["openshift_url"] = str(login.get("openshift_url") or "https://kubernetes.default.svc").rstrip("/")
     return OpenShiftLogin, extra
 
 
@@ -138,9 +160,8 @@ def _oidc(login: dict, read):
     extra = {
         "scope": ["openid", "profile", "email"],
         "username_claim": "preferred_username",
-        "auth_state_groups_key": f"oauth_user.{login.get('groups_claim') or 'groups'}",
+        "auth_state_groups_key": f"oauth_user.{login.pop('groups_claim', 'groups')}",
     }
-    login.pop("groups_claim", None)
     return OpenIDLogin, extra | _oauth(login, read)
 
 

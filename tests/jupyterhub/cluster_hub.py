@@ -18,6 +18,7 @@ from tests.apiserver.server import ApiServer
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 LAYER = """
 c.JupyterHub.hub_bind_url = {bind!r}
+c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 60}}  # answers wait for what becomes of a start
 c.KubeSpawner.pod_connect_ip = "127.0.0.1"  # pods of the stand-in have no network
 """
 

@@ -28,31 +28,32 @@ def authority(place: Path, name: str) -> tuple[Path, Path]:
 
 
 class FakeProvider:
-    """Logs in `user` with `groups` without asking, at `url` for browsers and, by TLS, at `api_url` for the hub.
+    """Logs in `user` with `groups` without asking, at `url`; `api_url` is the API, with a certificate of another authority.
 
     `fails` maps a path to the status that it answers, `answers` to an answer in place of its own; `denies` is a user who refuses.
     """
 
     def __init__(self, place: Path):
-        self.certificate = authority(place, "api")
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._servers = [self._serve(), self._serve(self._tls)]
-        self.url, self.api_url = (
-            f"http{s}://127.0.0.1:{one.server_address[1]}" for s, one in zip(("", "s"), self._servers)
-        )
+        self.of_url, self.of_api = authority(place, "url"), authority(place, "api")
+        self._tls = [ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for _server in ("url", "api")]
+        for tls in self._tls:
+            tls.num_tickets = 0  # whoever resumes a session is shown no certificate
+        self._servers = [self._serve(tls) for tls in self._tls]
+        self.url, self.api_url = (f"https://127.0.0.1:{one.server_address[1]}" for one in self._servers)
         self.reset()
 
     def reset(self) -> None:
         self.user, self.groups, self.denies, self.secret = "jane", ["team"], False, SECRET
         self.fails: dict[str, int] = {}
         self.answers: dict[str, object] = {}
-        self.present(self.certificate)
+        self.present(self.of_url, self.of_api)
 
-    def present(self, certificate: tuple[Path, Path]) -> None:
-        """Show another certificate at `api_url`."""
-        self._tls.load_cert_chain(*certificate)
+    def present(self, *certificates: tuple[Path, Path]) -> None:
+        """Show these at `url` and `api_url`."""
+        for tls, certificate in zip(self._tls, certificates, strict=True):
+            tls.load_cert_chain(*certificate)
 
-    def _serve(self, tls: ssl.SSLContext | None = None) -> ThreadingHTTPServer:
+    def _serve(self, tls: ssl.SSLContext) -> ThreadingHTTPServer:
         provider = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -66,8 +67,7 @@ class FakeProvider:
                 pass
 
         found = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        if tls:
-            found.socket = tls.wrap_socket(found.socket, server_side=True)
+        found.socket = tls.wrap_socket(found.socket, server_side=True)
         threading.Thread(target=found.serve_forever, daemon=True).start()
         return found
 

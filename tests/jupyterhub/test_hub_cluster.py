@@ -65,6 +65,16 @@ def test_a_bucket_that_is_bound_costs_at_most_two_requests_more(cluster):
     rose.stop_server("rose")
 
 
+def test_a_pod_that_a_slow_cluster_takes_is_asked_for_once(cluster):
+    slow = cluster.server.faults.add("slow", "/pods$", method="POST", seconds=4, count=0)
+    try:
+        vera = started(cluster, "vera")
+    finally:
+        cluster.server.faults.clear()
+    assert slow.hits == 1  # asked again, KubeSpawner would find its own pod and kill it
+    vera.stop_server("vera")
+
+
 def test_a_hub_that_is_killed_finds_the_server_that_its_user_never_lost(cluster):
     otto = started(cluster, "otto")
     cluster.hub.process.kill()
@@ -93,12 +103,13 @@ def test_a_database_that_was_restarted_is_connected_to_again(cluster, postgres):
         ("mary", {"path": "/pods$", "status": 403}, 403, "The cluster refuses your server (forbidden by a fault): ask an administrator."),
         ("lisa", {"path": "/persistentvolumeclaims$", "status": 403}, 403, "The cluster refuses your server (forbidden by a fault)"),
         ("nora", {"path": "/pods$", "status": 500}, 503, "The cluster did not take your server"),
+        ("dora", {"path": "/pods$", "kind": "drop"}, 503, "The cluster did not answer when your server was to start: try again later."),
     ],
 )  # fmt: skip
 def test_what_the_cluster_does_not_take_is_told_in_its_own_words(cluster, user, fault, status, words):
     person = Person(cluster.hub)
     person.login(user)
-    cluster.server.faults.add("status", fault["path"], method="POST", status=fault["status"], count=0)
+    cluster.server.faults.add(**{"kind": "status", "method": "POST", "count": 0, **fault})
     try:
         page = person.ask("/hub/spawn", {"profile": "small"})
         answer = person.ask(f"/hub/api/users/{user}/server", body={})

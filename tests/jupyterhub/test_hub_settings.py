@@ -57,7 +57,6 @@ WRONG = {
     "password": ({"login": {**LDAP, "lookup_dn_search_password": "word"}}, {}, "login.lookup_dn_search_password is a secret: give it as"),
     "address": ({"login": {**OIDC, "token_url": "sso.example.com/token"}}, {}, "login.token_url is 'sso.example.com/token': begin it with https://"),
     "id token": ({"login": {**OIDC, "userdata_from_id_token": True}}, {}, "login.userdata_from_id_token leaves groups as they were"),
-    "proxy": ({"login": {**OIDC, "http_request_kwargs": {"proxy_host": "a"}}}, {}, "names a proxy, which takes pycurl"),
     "no secret": ({"login": OIDC}, {}, "The Secret has no oauth-client-secret, which the login needs"),
     "set": ({"login": {**OIDC, "allowed_groups": "team"}}, {"oauth-client-secret": "a"}, "login.allowed_groups is 'team': give a set"),
     "type": ({"login": {**LDAP, "allowed_groups": "cn=a"}}, {}, "login.allowed_groups is 'cn=a': give a list"),

@@ -323,7 +323,8 @@ def test_what_cannot_be_is_refused_before_anything_is_written(site):  # noqa: F8
     for words in (
         "The cluster is no OpenShift", "hub_login has a secret", "Give hub_host, the host that the ingress is for", "depends on its controller",
         "the proxy has a certificate: give hub_tls_secret", "lab is no path", "There is no profile gone that is granted",
-        "site in hub_extra_config", "jane in hub_profile_mappings is neither", "hub_image has neither a tag nor a digest", "The cluster has no Prometheus Operator",
+        "site in hub_extra_config", "jane in hub_profile_mappings is neither", "hub_image has neither a tag nor a digest",
+        "The cluster has no Prometheus Operator",
         "The cluster has no object bucket claims", "The cluster has no image streams", "hub_timeout must be at least 1",
     ):  # fmt: skip
         assert words in wrong.text, words

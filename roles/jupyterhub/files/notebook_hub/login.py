@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from .settings import SettingsError, secret
 
 REFRESH = 300  # seconds after which groups are looked up again
@@ -133,11 +131,6 @@ def _oauth(login: dict, read) -> dict:
     if login.get("userdata_from_id_token"):
         raise SettingsError(
             "hub.json: login.userdata_from_id_token leaves groups as they were at the login: give userdata_url in place of it."
-        )
-    asked = login.get("http_request_kwargs")
-    if isinstance(asked, dict) and asked.get("proxy_host") and not find_spec("pycurl"):
-        raise SettingsError(
-            "hub.json: login.http_request_kwargs names a proxy, which takes pycurl: give hub_image one with it, or leave the proxy out."
         )
     if not (found := read("oauth-client-secret")):
         raise SettingsError("The Secret has no oauth-client-secret, which the login needs: add it.")

@@ -4,21 +4,23 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import ssl
+import tempfile
 from pathlib import Path
 
 from oauthenticator.generic import GenericOAuthenticator
 from oauthenticator.oauth2 import OAuthCallbackHandler, OAuthLoginHandler
 from oauthenticator.openshift import OpenShiftOAuthenticator
 from tornado import web
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError
-from tornado.simple_httpclient import SimpleAsyncHTTPClient
+from tornado.httpclient import HTTPClientError
 from traitlets import default
 
 CLUSTER_CA = Path("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
 _DOWN = (HTTPClientError, OSError, ValueError)
+_UNTRUSTED = 60  # of curl: a certificate that cannot be verified
 
 
 class _Strange(ValueError):
@@ -61,11 +63,16 @@ class _Provider:
 
     login_handler = _LoginHandler
     callback_handler = _CallbackHandler
+    authorities: tuple[Path, ...] = ()  # that are trusted beside those of hub_ca_config_map, or of the image
 
-    @default("http_client")
-    def _http_client_default(self):
-        """Not curl, which the hub takes where it is there: it knows neither SSL_CERT_FILE nor `ssl_options`, but proxies."""
-        return AsyncHTTPClient() if self.http_request_kwargs.get("proxy_host") else SimpleAsyncHTTPClient()
+    @default("http_request_kwargs")
+    def _http_request_kwargs_default(self):
+        """As a file, which pycurl takes too: it knows nothing of SSL_CERT_FILE, and refuses a context of ssl."""
+        more = [path for path in self.authorities if path.exists()]
+        named = os.environ.get("SSL_CERT_FILE")
+        if not self.validate_server_cert or not (more or named):
+            return {}
+        return {"ca_certs": _bundle([Path(named or ssl.get_default_verify_paths().cafile or os.devnull), *more])}
 
     async def prepare(self) -> None:
         """Learn what a login needs to know of the provider."""
@@ -141,7 +148,7 @@ class _Provider:
         if isinstance(error, _Nameless) or 400 <= getattr(error, "code", 0) < 500:
             return self._refused(f"does not tell the hub who you are ({_said(error)})", self.name_settings)
         advice = "try again later; an administrator finds more in the hub's log"
-        if isinstance(error, ssl.SSLCertVerificationError):
+        if _untrusted(error):
             advice = "an administrator gives its authority in hub_ca_config_map"
         return self._told(503, f"cannot be asked ({_said(error)}): {advice}")
 
@@ -156,14 +163,7 @@ class _Provider:
 class OpenShiftLogin(_Provider, OpenShiftOAuthenticator):
     name_path, name_settings = ("metadata", "name"), "scope or openshift_rest_api_url"
 
-    @default("http_request_kwargs")
-    def _http_request_kwargs_default(self):
-        """The OAuth server is behind the router: its authority may be another than the API's, so both are trusted."""
-        if not self.validate_server_cert or not CLUSTER_CA.exists():
-            return {}
-        trust = ssl.create_default_context()
-        trust.load_verify_locations(CLUSTER_CA)
-        return {"ssl_options": trust}
+    authorities = (CLUSTER_CA,)  # the API's; the OAuth server is behind the router, whose authority may be another
 
     @default("openshift_auth_api_url")
     def _openshift_auth_api_url_default(self):
@@ -188,6 +188,12 @@ class OpenIDLogin(_Provider, GenericOAuthenticator):
         return (self.username_claim,)  # may have dots
 
 
+def _bundle(paths: list[Path]) -> str:
+    with tempfile.NamedTemporaryFile("w", prefix="authorities-", suffix=".crt", delete=False) as bundle:
+        bundle.writelines(path.read_text(encoding="utf-8") + "\n" for path in paths)
+    return bundle.name
+
+
 def _begin_again() -> web.HTTPError:
     return web.HTTPError(400, "This login was begun in another browser, ended before, or took too long: log in again.")
 
@@ -201,12 +207,18 @@ def _reason(error: HTTPClientError) -> str:
     return word if re.fullmatch(r"[a-z_]{1,40}", str(word)) else f"HTTP {error.code}"
 
 
+def _untrusted(error: Exception) -> bool:
+    """Whether the provider's certificate is, by either client of tornado."""
+    of_curl = isinstance(error, HTTPClientError) and getattr(error, "errno", 0) == _UNTRUSTED
+    return of_curl or isinstance(error, ssl.SSLCertVerificationError)
+
+
 def _said(error: Exception) -> str:
     """Without anything that was sent."""
     if isinstance(error, _Strange | _Nameless):
         return str(error)
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {error.verify_message}"
+    if _untrusted(error):
+        return f"its certificate is not trusted: {getattr(error, 'verify_message', '') or error.message}"
     if isinstance(error, HTTPClientError):
         return str(error.message) if error.code == 599 else f"HTTP {error.code}"
     return getattr(error, "strerror", None) or type(error).__name__

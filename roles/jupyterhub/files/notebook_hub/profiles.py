@@ -139,7 +139,8 @@ class Profiles:
             raise web.HTTPError(403, f"The profile {profile['name']} has no image {image}: choose one that it has.")
         claimed(spawner)
         # In the database too: a hub that starts anew knows what runs, and the culler whose limit counts.
-        spawner.user_options = spawner.orm_spawner.user_options = {**options, "profile": profile["name"]}
+        spawner.user_options = {**options, "profile": profile["name"]}
+        _kept(spawner, spawner.user_options)
 
 
 def default(granted: list[dict]) -> dict:
@@ -149,7 +150,13 @@ def default(granted: list[dict]) -> dict:
 
 def forgotten(spawner) -> None:
     """When a server has ended or was refused: the hub would take its choice for that of a start without one."""
-    spawner.orm_spawner.user_options = {}
+    _kept(spawner, {})
+
+
+def _kept(spawner, options: dict) -> None:
+    """Written at once: the end of any other request takes back what is not."""
+    spawner.orm_spawner.user_options = options
+    spawner.db.commit()
 
 
 def unmarked(spawner) -> None:

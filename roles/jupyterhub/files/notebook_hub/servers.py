@@ -39,6 +39,8 @@ def configure(c, settings: dict) -> None:
     pods.args = arguments(settings["culling"])
     pods.environment = environment(settings)
     pods.start_timeout, pods.http_timeout = spawn.get("start_timeout") or 600, spawn.get("http_timeout") or 120
+    # After 3 s, its default, KubeSpawner would ask again for a pod, find the one that it was given, and kill it.
+    pods.k8s_api_request_timeout, pods.k8s_api_request_retry_timeout = 30, 90
     pods.automount_service_account_token = False
     for option, trait in {"service_account": "service_account", "pull_secrets": "image_pull_secrets",
                           "pull_policy": "image_pull_policy", "image": "image", "priority_class": "priority_class_name",

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+from aiohttp import ClientError
 from kubernetes_asyncio.client import ApiException
 from tornado import web
 
@@ -41,5 +42,10 @@ def telling(base: type) -> type:
                 if error.status in (401, 403):
                     raise refusal(403, f"The cluster refuses your server ({said}): ask an administrator.") from None
                 raise refusal(503, f"The cluster did not take your server ({said}): try again later.") from None
+            except ClientError as error:
+                self.log.warning("No server for %s: %s", self.user.name, error)  # it may have the cluster's address
+                raise refusal(
+                    503, "The cluster did not answer when your server was to start: try again later."
+                ) from None
 
     return TellingSpawner

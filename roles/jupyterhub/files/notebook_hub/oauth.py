@@ -10,6 +10,7 @@ import ssl
 import tempfile
 from pathlib import Path
 
+import certifi
 from oauthenticator.generic import GenericOAuthenticator
 from oauthenticator.oauth2 import OAuthCallbackHandler, OAuthLoginHandler
 from oauthenticator.openshift import OpenShiftOAuthenticator
@@ -72,7 +73,7 @@ class _Provider:
         named = os.environ.get("SSL_CERT_FILE")
         if not self.validate_server_cert or not (more or named):
             return {}
-        return {"ca_certs": _bundle([Path(named or ssl.get_default_verify_paths().cafile or os.devnull), *more])}
+        return {"ca_certs": _bundle([Path(named or ssl.get_default_verify_paths().cafile or certifi.where()), *more])}
 
     async def prepare(self) -> None:
         """Learn what a login needs to know of the provider."""

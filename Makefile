@@ -83,7 +83,7 @@ molecule: dev ## a scenario for each role
 
 playbooks: dev ## the playbooks and rulebooks as a user calls them; APT=1 installs Debian's sshd and Java (as root)
 	@APT=$(APT) $(PYTHON) scripts/debian.py sshd openssh-server java default-jre-headless
-	@$(TOOL) python -m pytest tests/playbooks tests/eda --numprocesses $(WORKERS) $(ARGS)
+	@$(TOOL) python -m pytest tests/playbooks tests/eda --numprocesses $(WORKERS) --timeout 900 $(ARGS)
 
 integration: dev ## the modules as a playbook calls them, on the oldest and newest ansible-core; ARGS=target for one
 	@$(PYTHON) scripts/matrix.py integration $(ARGS)

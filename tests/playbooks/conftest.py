@@ -82,7 +82,7 @@ class Player:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=300,
+            timeout=600,
         )
         return Played(done.returncode, done.stdout + done.stderr, self.work)
 

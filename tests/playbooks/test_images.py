@@ -42,7 +42,7 @@ class Site:
         playbook = str(Path(sys.executable).with_name("ansible-playbook"))
         done = subprocess.run(
             [playbook, "mlops.notebooks.images", "-e", json.dumps(given), *arguments],
-            cwd=self.work, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300,
+            cwd=self.work, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=600,
         )  # fmt: skip
         text = done.stdout + done.stderr
         _before, found, stats = done.stdout.partition("RUN: ")

@@ -54,7 +54,7 @@ class Site:
         environment = {**self.play.environment, "K8S_AUTH_KUBECONFIG": self.kubeconfig(user)}
         self.server.journal.clear()
         done = subprocess.run(
-            command, cwd=self.play.work, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=200
+            command, cwd=self.play.work, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=600
         )  # fmt: skip
         return Played(done.returncode, done.stdout + done.stderr, self.play.work)
 
@@ -98,7 +98,6 @@ def names(found: list[dict] | None) -> list[str]:
     return [one["name"] for one in found or ()]
 
 
-@pytest.mark.timeout(900)  # eight plays
 @pytest.mark.parametrize("profile", ["kubernetes"])  # molecule has OpenShift
 def test_it_is_made_once_kept_as_asked_for_and_gone_without_a_rest(site, profile):
     on = site(profile)

@@ -89,7 +89,6 @@ def claim_of(user: str, labels: dict) -> dict:
     return {"apiVersion": "objectbucket.io/v1alpha1", "kind": "ObjectBucketClaim", "metadata": metadata, "spec": spec}
 
 
-@pytest.mark.timeout(900)  # five plays
 def test_workbenches_and_backup_are_as_asked_for_and_a_purge_takes_what_is_the_hubs(on):
     wanted = {**HUB, "workbenches": BENCHES, "workbench_culling": CULLING}
     first = run(on, **wanted)
